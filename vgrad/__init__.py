@@ -1,0 +1,1 @@
+"""vgrad: transforms ordinary NumPy functions. grad differentiates, vmap batches, jit stages; they compose."""

@@ -1,0 +1,1 @@
+"""Operations that hold programs: call, cond, scan, while_loop, custom rules, checkpoint."""

@@ -1,0 +1,1 @@
+"""The core: array types, Jaxprs, primitives and the current interpreter. Knows no operation."""

@@ -1,0 +1,1 @@
+"""Passes: Jaxpr to Jaxpr, results unchanged."""

@@ -1,0 +1,1 @@
+"""The operations. One record each, with all its rules; one file per family."""

@@ -1,0 +1,1 @@
+"""The transformations: evaluate, stage, jvp, linearize, transpose, batch. One file, one transform."""

@@ -1,0 +1,153 @@
+"""Linearize: run a function once, keep the linear program of its tangents.
+
+Relies on jvp. The tangents of forward mode are recorded on a tape of linear equations instead of computed;
+the tape can be run forward (linearize) or backward (transpose).
+"""
+
+import numpy as np
+
+from vgrad.core.interpreter import Interpreter, Tracer, check_alive, installed, state
+from vgrad.core.types import type_of
+from vgrad.transforms.jvp import Jvp
+
+
+class LinearTracer(Tracer):
+    """A tangent that is not computed: the output of an equation on the tape, or an input (equation None)."""
+
+    __slots__ = ("known_type", "equation")
+
+    def __init__(self, interpreter, type_, equation=None):
+        self.interpreter = interpreter
+        self.known_type = type_
+        self.equation = equation
+
+    @property
+    def type(self):
+        return self.known_type
+
+
+class LinearEquation:
+    """outputs = primitive[params] operands, linear in the operands that are LinearTracers."""
+
+    __slots__ = ("primitive", "operands", "params", "outputs")
+
+    def __init__(self, primitive, operands, params):
+        self.primitive = primitive
+        self.operands = operands
+        self.params = params
+
+
+class Tape(Interpreter):
+    """Records operations on LinearTracers; all others run under the interpreter outside."""
+
+    __slots__ = ("equations",)
+    name = "linearize"
+
+    def __init__(self, outer):
+        super().__init__(outer)
+        self.equations = []
+
+    def input(self, type_):
+        return LinearTracer(self, type_)
+
+    def process(self, primitive, operands, params):
+        for operand in operands:
+            if isinstance(operand, LinearTracer) and operand.interpreter is self:
+                break
+        else:
+            for operand in operands:
+                check_alive(operand)
+            before, state.interpreter = state.interpreter, self.outer
+            try:
+                return self.outer.process(primitive, operands, params)
+            finally:
+                state.interpreter = before
+        types = primitive.output_type(*[type_of(operand) for operand in operands], **params)
+        equation = LinearEquation(primitive, operands, params)
+        self.equations.append(equation)
+        if primitive.multiple_outputs:
+            equation.outputs = tuple([LinearTracer(self, type_, equation) for type_ in types])
+            return equation.outputs
+        output = LinearTracer(self, types, equation)
+        equation.outputs = (output,)
+        return output
+
+    def is_linear(self, value):
+        return isinstance(value, LinearTracer) and value.interpreter is self
+
+
+class Linearize(Jvp):
+    """Forward mode whose tangents go on a tape."""
+
+    __slots__ = ("tape",)
+    name = "grad"
+    program_rule = "linearize"
+
+    def __init__(self, outer):
+        super().__init__(outer)
+        self.tape = Tape(outer)
+        self.tangent_interpreter = self.tape
+
+
+class Linear:
+    """The linear program that linearize leaves: from tangents of the inputs to tangents of the outputs.
+
+    tape        equations in order
+    inputs      LinearTracers, or None for inputs that are not differentiated
+    outputs     LinearTracers, or None for tangents that are zero
+    """
+
+    __slots__ = ("tape", "inputs", "outputs")
+
+    def __init__(self, tape, inputs, outputs):
+        self.tape = tape
+        self.inputs = inputs
+        self.outputs = outputs
+
+    def __call__(self, tangents, substitute=lambda value: value):
+        """Tangents of the outputs (None where zero), under the current interpreter.
+
+        tangents    one per input; None for zero or for an input that is not differentiated
+        substitute  replaces each known operand, for making a program of the tape
+        """
+        values = {id(tracer): tangent for tracer, tangent in zip(self.inputs, tangents, strict=True) if tracer is not None}
+        for tracer in self.inputs:
+            if tracer is not None and values[id(tracer)] is None:
+                values[id(tracer)] = zeros(tracer.type)
+        is_linear = self.tape.is_linear
+        for equation in self.tape.equations:
+            operands = [
+                values[id(operand)] if is_linear(operand) else substitute(operand) for operand in equation.operands
+            ]
+            outputs = equation.primitive(*operands, **equation.params)
+            for tracer, value in zip(equation.outputs, outputs if equation.primitive.multiple_outputs else (outputs,)):
+                values[id(tracer)] = value
+        return [None if tracer is None else values[id(tracer)] for tracer in self.outputs]
+
+    def residuals(self):
+        """The known operands of the tape: tracers and arrays, each once."""
+        found = {}
+        for equation in self.tape.equations:
+            for operand in equation.operands:
+                if not self.tape.is_linear(operand):
+                    found[id(operand)] = operand
+        return list(found.values())
+
+
+def zeros(type_):
+    return np.zeros(type_.shape, type_.dtype)
+
+
+def linearize(function, primals, active):
+    """(outputs, Linear) of a flat function; `active` says which inputs are differentiated."""
+    interpreter = Linearize(state.interpreter)
+    inputs = [
+        interpreter.tape.input(type_of(primal)) if moving else None
+        for primal, moving in zip(primals, active, strict=True)
+    ]
+    with installed(interpreter):
+        outputs = function(*[interpreter.wrap(*pair) for pair in zip(primals, inputs)])
+        pairs = [interpreter.unwrap(output) for output in outputs]
+    return [primal for primal, _ in pairs], Linear(interpreter.tape, inputs, [tangent for _, tangent in pairs])
+
+
