@@ -14,6 +14,7 @@ from vgrad.control.call import call
 from vgrad.core.interpreter import Tracer, is_evaluating, state
 from vgrad.core.types import PYTHON_SCALARS, ArrayType, is_differentiable, type_of
 from vgrad.primitives.broadcasting import reshape_to
+from vgrad.primitives.shape import slice_axis
 
 from vgrad.transforms import batch as batching
 from vgrad.transforms import jvp as forward
@@ -114,7 +115,10 @@ def flatten_args(function, args, kwargs=None, purpose="vgrad"):
                 type_of(leaf)
             except TypeError:
                 names = leaf_names(function, args, kwargs or {})
-                check_leaf(leaf, f"{purpose}: argument {names[number] if number < len(names) else number} of {name_of(function)}")
+                check_leaf(
+                    leaf,
+                    f"{purpose}: argument {names[number] if number < len(names) else number} of {name_of(function)}",
+                )
     return leaves, structure
 
 
@@ -255,7 +259,9 @@ def check_grad_output(fun, flat, outputs, holomorphic):
         )
     if holomorphic:
         if type_.dtype.kind != "c":
-            raise TypeError(f"grad with holomorphic=True requires outputs with complex dtype, but got {type_.dtype.name}.")
+            raise TypeError(
+                f"grad with holomorphic=True requires outputs with complex dtype, but got {type_.dtype.name}."
+            )
     elif type_.dtype.kind == "c":
         raise TypeError(
             "grad requires real-valued outputs (output dtype that is a sub-dtype of np.floating), but got "
@@ -380,9 +386,7 @@ def linearize(fun, *primals, has_aux=False):
     def f_jvp(*tangents):
         values = match_structure(tangents, structure, types, "linearize: tangents", "primals", fun)
         results = linear(values)[:count]
-        filled = [
-            zero_cotangent(output) if tangent is None else tangent for output, tangent in zip(outputs, results)
-        ]
+        filled = [zero_cotangent(output) if tangent is None else tangent for output, tangent in zip(outputs, results)]
         return output_structure.unflatten(finish(filled, values))
 
     finished = finish(outputs, leaves)
@@ -407,7 +411,12 @@ def linear_transpose(fun, *primals):
     @quiet
     def transposed(cotangent):
         values = match_structure(
-            cotangent, output_structure, [type_of(t) for t in output_types], "linear_transpose: the cotangent", "output", fun
+            cotangent,
+            output_structure,
+            [type_of(t) for t in output_types],
+            "linear_transpose: the cotangent",
+            "output",
+            fun,
         )
         results = transposing.transpose(flat, types, [True] * len(types), values)
         filled = [zero_cotangent(type_) if value is None else value for type_, value in zip(types, results)]
@@ -523,7 +532,9 @@ def mapped_size(fun, args, kwargs, leaves, axes, axis_size):
     names = leaf_names(fun, args, kwargs)
     lines = []
     for size, numbers in sizes.items():
-        of = [f"axis {axes[number]} of argument {names[number]} of type {type_of(leaves[number])}" for number in numbers]
+        of = [
+            f"axis {axes[number]} of argument {names[number]} of type {type_of(leaves[number])}" for number in numbers
+        ]
         if not of:
             lines.append(f"  * axis_size is {size}")
         elif len(of) == 1:
@@ -792,7 +803,9 @@ def traced_program(fun, merge, traced, traced_kwargs, purpose):
     return jaxpr, outer_values, leaves, flat
 
 
-def jit(fun=None, *, static_argnums=None, static_argnames=None, inline=False, donate_argnums=None, donate_argnames=None):
+def jit(
+    fun=None, *, static_argnums=None, static_argnames=None, inline=False, donate_argnums=None, donate_argnames=None
+):
     """`fun`, staged to a program once for each combination of argument types and static values, then run as that.
 
     static_argnums, static_argnames     arguments that stay Python values (hashable); a new value stages anew
@@ -813,7 +826,13 @@ def jit(fun=None, *, static_argnums=None, static_argnames=None, inline=False, do
         static_key, traced, traced_kwargs, merge = statics.split(args, kwargs)
         leaves, structure = tree.flatten((traced, traced_kwargs))
         try:
-            key = (static_key, structure, tuple([leaf_key(leaf) for leaf in leaves]), config.default_float, state.interpreter.named_axes())
+            key = (
+                static_key,
+                structure,
+                tuple([leaf_key(leaf) for leaf in leaves]),
+                config.default_float,
+                state.interpreter.named_axes(),
+            )
         except TypeError:
             flatten_args(fun, traced, traced_kwargs, purpose="jit")
             raise

@@ -101,7 +101,9 @@ def register_node(cls, flatten_function, unflatten_function, flatten_with_keys=N
 
 def register_node_class(cls):
     """Class decorator: the class has tree_flatten() and the classmethod tree_unflatten(auxiliary, children)."""
-    register_node(cls, lambda node: node.tree_flatten(), lambda auxiliary, children: cls.tree_unflatten(auxiliary, children))
+    register_node(
+        cls, lambda node: node.tree_flatten(), lambda auxiliary, children: cls.tree_unflatten(auxiliary, children)
+    )
     return cls
 
 
@@ -125,5 +127,3 @@ def register_dataclass(cls, data_fields=None, meta_fields=None, drop_fields=()):
 
     optree.register_pytree_node(cls, flatten_dataclass, unflatten_dataclass, namespace=NAMESPACE)
     return cls
-
-

@@ -39,9 +39,7 @@ def call_transpose(cotangents, operands, linear, *, jaxpr, name):
     given = [cotangent is not None for cotangent in cotangents]
     program, nonzero = transpose_jaxpr(jaxpr, linear, given)
     known = [operand for operand, flag in zip(operands, linear) if not flag]
-    results = iter(
-        call(*known, *[c for c in cotangents if c is not None], jaxpr=program, name=f"transpose({name})")
-    )
+    results = iter(call(*known, *[c for c in cotangents if c is not None], jaxpr=program, name=f"transpose({name})"))
     return [next(results) if flag else None for flag in nonzero]
 
 

@@ -93,7 +93,9 @@ def linearize_jaxpr(jaxpr, active, instantiate):
             count = len(kept["residuals"])
             substitutes = {id(residual): value for residual, value in zip(kept["residuals"], values)}
             tangents = iter(values[count:])
-            outputs = linear([next(tangents) if flag else None for flag in active], lambda value: substitutes.get(id(value), value))
+            outputs = linear(
+                [next(tangents) if flag else None for flag in active], lambda value: substitutes.get(id(value), value)
+            )
             return [
                 zeros(type_) if output is None else output
                 for output, type_, flag in zip(outputs, jaxpr.output_types, result.moving)
@@ -171,5 +173,3 @@ def batch_jaxpr(jaxpr, axis, mapped, force):
 def as_function(jaxpr):
     """The program as a flat function."""
     return lambda *operands: evaluate(jaxpr, *operands)
-
-

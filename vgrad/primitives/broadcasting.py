@@ -130,7 +130,9 @@ broadcast = Primitive(
 def reduced_type(operand, *, axes):
     """Type of a reduction that keeps the dtype."""
     if any(not 0 <= axis < operand.ndim for axis in axes) or len(set(axes)) != len(axes):
-        raise ShapeError(f"reduction over axes {axes} of an array of shape {operand.shape}: axes out of range or twice.")
+        raise ShapeError(
+            f"reduction over axes {axes} of an array of shape {operand.shape}: axes out of range or twice."
+        )
     return ArrayType(
         tuple([length for axis, length in enumerate(operand.shape) if axis not in axes]), operand.dtype, operand.weak
     )
@@ -230,9 +232,7 @@ def aligned(operands, mapped_axes):
     places = {axis for axis in mapped_axes if axis is not None}
     if len(places) == 1:
         (place,) = places
-        full = all(
-            own == rank if axis is not None else own <= rank - place for own, axis in zip(ranks, mapped_axes)
-        )
+        full = all(own == rank if axis is not None else own <= rank - place for own, axis in zip(ranks, mapped_axes))
         if full:  # an unmapped operand must not reach the mapped axis, counted from the right
             return operands, place
     lined_up = []
@@ -254,8 +254,4 @@ def broadcast_type_of(name, types):
     try:
         return broadcast_shapes(*shapes)
     except ValueError:
-        raise ShapeError(
-            f"{name} got incompatible shapes for broadcasting: {', '.join(map(str, shapes))}."
-        ) from None
-
-
+        raise ShapeError(f"{name} got incompatible shapes for broadcasting: {', '.join(map(str, shapes))}.") from None

@@ -153,7 +153,6 @@ def sub_jvp(output, operands, tangents):
     return like(neg(y) if x is None else sub(x, y), output)
 
 
-
 add = elementwise(
     "add", np.add, jvp=add_jvp, transpose=lambda cotangent, operands, wrt: sum_to(cotangent, type_of(operands[wrt]))
 )
@@ -166,13 +165,12 @@ sub = elementwise(
 neg = elementwise("neg", np.negative, linear_in=(0,))
 
 # fmt: off                                  how the derivative may be written: y is the output, x (x0, x1) the operands
-mul     = elementwise("mul", np.multiply, linear_in=(0, 1))
-div     = elementwise("div", np.true_divide, linear_in=(0,), derivatives=(None, lambda y, x0, x1: neg(div(y, x1))))
-exp     = elementwise("exp", np.exp,    derivatives=(lambda y, x: y,))
-log     = elementwise("log", np.log,    derivatives=(lambda y, x: div(1.0, x),))
-sin     = elementwise("sin", np.sin,    derivatives=(lambda y, x: cos(x),))
-cos     = elementwise("cos", np.cos,    derivatives=(lambda y, x: neg(sin(x)),))
-tanh    = elementwise("tanh", np.tanh,  derivatives=(lambda y, x: sub(1.0, mul(y, y)),))
-sqrt    = elementwise("sqrt", np.sqrt,  derivatives=(lambda y, x: div(0.5, y),))
+mul = elementwise("mul", np.multiply, linear_in=(0, 1))
+div = elementwise("div", np.true_divide, linear_in=(0,), derivatives=(None, lambda y, x0, x1: neg(div(y, x1))))
+exp = elementwise("exp", np.exp, derivatives=(lambda y, x: y,))
+log = elementwise("log", np.log, derivatives=(lambda y, x: div(1.0, x),))
+sin = elementwise("sin", np.sin, derivatives=(lambda y, x: cos(x),))
+cos = elementwise("cos", np.cos, derivatives=(lambda y, x: neg(sin(x)),))
+tanh = elementwise("tanh", np.tanh, derivatives=(lambda y, x: sub(1.0, mul(y, y)),))
+sqrt = elementwise("sqrt", np.sqrt, derivatives=(lambda y, x: div(0.5, y),))
 # fmt: on
-

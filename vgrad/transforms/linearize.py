@@ -110,7 +110,9 @@ class Linear:
         tangents    one per input; None for zero or for an input that is not differentiated
         substitute  replaces each known operand, for making a program of the tape
         """
-        values = {id(tracer): tangent for tracer, tangent in zip(self.inputs, tangents, strict=True) if tracer is not None}
+        values = {
+            id(tracer): tangent for tracer, tangent in zip(self.inputs, tangents, strict=True) if tracer is not None
+        }
         for tracer in self.inputs:
             if tracer is not None and values[id(tracer)] is None:
                 values[id(tracer)] = zeros(tracer.type)
@@ -149,5 +151,3 @@ def linearize(function, primals, active):
         outputs = function(*[interpreter.wrap(*pair) for pair in zip(primals, inputs)])
         pairs = [interpreter.unwrap(output) for output in outputs]
     return [primal for primal, _ in pairs], Linear(interpreter.tape, inputs, [tangent for _, tangent in pairs])
-
-

@@ -31,9 +31,7 @@ def backward(linear, cotangents):
             if cotangent is None:
                 continue
             flags = [is_linear(operand) for operand in equation.operands]
-            operands = [
-                operand.known_type if flag else operand for operand, flag in zip(equation.operands, flags)
-            ]
+            operands = [operand.known_type if flag else operand for operand, flag in zip(equation.operands, flags)]
             for wrt, flag in enumerate(flags):
                 if flag:
                     contribution = primitive.transpose(cotangent, operands, wrt, **equation.params)
@@ -65,4 +63,6 @@ def transpose(function, operands, linear, cotangents):
     with installed(tape):
         outputs = function(*inputs)
     tracers = [tracer if flag else None for tracer, flag in zip(inputs, linear)]
-    return backward(Linear(tape, tracers, [output if tape.is_linear(output) else None for output in outputs]), cotangents)
+    return backward(
+        Linear(tape, tracers, [output if tape.is_linear(output) else None for output in outputs]), cotangents
+    )
