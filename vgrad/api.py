@@ -11,11 +11,11 @@ import numpy as np
 from vgrad import tree
 from vgrad.config import config
 from vgrad.control.call import call
+from vgrad.core.functions import Flat, check_leaf, flatten_args, leaf_names, name_of
 from vgrad.core.interpreter import Tracer, is_evaluating, state
 from vgrad.core.types import PYTHON_SCALARS, ArrayType, is_differentiable, type_of
 from vgrad.primitives.broadcasting import reshape_to
 from vgrad.primitives.shape import slice_axis
-
 from vgrad.transforms import batch as batching
 from vgrad.transforms import jvp as forward
 from vgrad.transforms import linearize as linearizing
@@ -60,97 +60,6 @@ def quiet(function):
             return function(*args, **kwargs)
 
     return run
-
-
-def check_leaf(leaf, where):
-    """The leaf, or an error that says where in the arguments it stands."""
-    try:
-        type_of(leaf)
-    except TypeError:
-        raise TypeError(
-            f"{where}: value {leaf!r} of type {type(leaf)} is not a valid vgrad array type. Arrays, numbers and pytrees of "
-            "them are; close over anything else, or in jit mark the argument static_argnums."
-        ) from None
-    return leaf
-
-
-def name_of(function):
-    return getattr(function, "__name__", None) or type(function).__name__
-
-
-def parameter_names(function, args, kwargs):
-    """Names of the positional arguments, as the function's signature has them."""
-    try:
-        bound = inspect.signature(function).bind(*args, **kwargs)
-    except (TypeError, ValueError):
-        return [f"args[{position}]" for position in range(len(args))]
-    names = []
-    for name, value in bound.arguments.items():
-        kind = bound.signature.parameters[name].kind
-        if kind is inspect.Parameter.VAR_POSITIONAL:
-            names.extend(f"{name}[{position}]" for position in range(len(value)))
-        elif kind is not inspect.Parameter.VAR_KEYWORD:
-            names.append(name)
-    return (names + [f"args[{position}]" for position in range(len(args))])[: len(args)]
-
-
-def leaf_names(function, args, kwargs=()):
-    """A name for each leaf of (args, kwargs): x, y['a'], ..."""
-    kwargs = dict(kwargs)
-    names = parameter_names(function, args, kwargs)
-    result = []
-    for name, arg in zip(names, args):
-        result += [name + tree.keystr(path) for path, _ in tree.leaves_with_path(arg)]
-    for key in sorted(kwargs):
-        result += [key + tree.keystr(path) for path, _ in tree.leaves_with_path(kwargs[key])]
-    return result
-
-
-def flatten_args(function, args, kwargs=None, purpose="vgrad"):
-    """(leaves, structure) of (args, kwargs), each leaf checked to be an array."""
-    leaves, structure = tree.flatten((args, kwargs) if kwargs is not None else args)
-    for number, leaf in enumerate(leaves):
-        if type(leaf) is not np.ndarray and not isinstance(leaf, Tracer) or getattr(leaf, "dtype", None) == object:
-            try:
-                type_of(leaf)
-            except TypeError:
-                names = leaf_names(function, args, kwargs or {})
-                check_leaf(
-                    leaf,
-                    f"{purpose}: argument {names[number] if number < len(names) else number} of {name_of(function)}",
-                )
-    return leaves, structure
-
-
-class Flat:
-    """A function of pytrees as a function of flat lists; remembers the structure of its last output."""
-
-    def __init__(self, function, structure, with_kwargs=False, has_aux=False):
-        self.function = function
-        self.structure = structure
-        self.with_kwargs = with_kwargs
-        self.has_aux = has_aux
-
-    def __call__(self, *leaves):
-        args = self.structure.unflatten(leaves)
-        output = self.function(*args[0], **args[1]) if self.with_kwargs else self.function(*args)
-        self.aux = None
-        if self.has_aux:
-            if not isinstance(output, tuple) or len(output) != 2:
-                raise TypeError(
-                    f"{name_of(self.function)} must return a pair (output, aux) when has_aux=True, "
-                    f"but returned {type(output).__name__}."
-                )
-            output, self.aux = output
-        values, self.output_structure = tree.flatten(output)
-        for value in values:
-            check_leaf(value, f"output of {name_of(self.function)}")
-        if self.has_aux:
-            aux_values, self.aux_structure = tree.flatten(self.aux)
-            self.count = len(values)
-            return values + aux_values
-        self.count = len(values)
-        return values
 
 
 # ------------------------------------------------------------------------------------------------ reverse mode

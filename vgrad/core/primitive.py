@@ -3,8 +3,8 @@
 Relies on interpreter. Every file in primitives/ and control/ makes records of this class.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 from vgrad.core.interpreter import state
 from vgrad.errors import NotDifferentiable
