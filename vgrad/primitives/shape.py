@@ -1,6 +1,6 @@
-"""Operations that move elements without computing: pad, concatenate, flip.
+"""Operations that move elements without computing: concatenate, slice, pad, reverse.
 
-Relies on broadcasting.
+Relies on broadcasting, elementwise.
 """
 
 import numpy as np
@@ -8,7 +8,8 @@ import numpy as np
 from vgrad.core.primitive import Primitive
 from vgrad.core.types import ArrayType, type_of
 from vgrad.errors import ShapeError
-from vgrad.primitives.broadcasting import broadcast_to, move_axis
+from vgrad.primitives.broadcasting import broadcast, broadcast_to, move_axis, reduce_sum, reshape
+from vgrad.primitives.elementwise import mul
 
 # ------------------------------------------------------------------------------------------------------- concatenate
 
@@ -107,3 +108,137 @@ def slice_axis(value, axis, start, stop, step=1):
     bounds[axis] = (start, stop, step)
     starts, stops, steps = zip(*bounds)
     return strided_slice(value, start=starts, stop=stops, step=steps)
+
+
+# --------------------------------------------------------------------------------------------------------------- pad
+
+
+def padded_shape(shape, widths):
+    """Lengths after `interior` new elements between neighbours, `low` before and `high` after (negative: cut off)."""
+    return tuple(
+        [
+            low + length + max(length - 1, 0) * interior + high
+            for length, (low, high, interior) in zip(shape, widths, strict=True)
+        ]
+    )
+
+
+def pad_type(operand, value, *, widths):
+    fits = len(widths) == operand.ndim and value.shape == () and all(interior >= 0 for _, _, interior in widths)
+    if not fits or any(length < 0 for length in padded_shape(operand.shape, widths)):
+        raise ShapeError(
+            f"pad: widths (low, high, interior) {widths} do not fit an array of shape {operand.shape} "
+            f"with a padding value of shape {value.shape}."
+        )
+    return ArrayType(padded_shape(operand.shape, widths), operand.dtype)
+
+
+def pad_evaluate(operand, value, *, widths):
+    operand = np.asarray(operand)
+    shape = pad_type(type_of(operand), type_of(value), widths=widths).shape
+    padded = np.full(shape, value, operand.dtype)
+    taken, places = [], []
+    for length, total, (low, _, interior) in zip(operand.shape, shape, widths):
+        step = interior + 1
+        first = max(0, -(low // step))  # of the elements that are not cut off
+        last = max(first, min(length, -((low - total) // step)))
+        taken.append(slice(first, last))
+        places.append(
+            slice(low + first * step, low + last * step - interior if last > first else low + first * step, step)
+        )
+    padded[tuple(places)] = operand[tuple(taken)]
+    return padded
+
+
+def pad_jvp(output, operands, tangents, *, widths):
+    operand, value = tangents
+    dtype = type_of(output).dtype
+    if operand is None:
+        operand = np.zeros(type_of(operands[0]).shape, dtype)
+    return pad(operand, dtype.type(0) if value is None else value, widths=widths)
+
+
+def pad_transpose(cotangent, operands, wrt, *, widths):
+    shape = type_of(operands[0]).shape
+    if wrt == 1:
+        around = pad_evaluate(np.zeros(shape, np.bool_), True, widths=widths)
+        cotangent = mul(cotangent, around.astype(type_of(cotangent).dtype))
+        return reduce_sum(cotangent, axes=tuple(range(len(shape))))
+    if any([low < 0 or high < 0 for low, high, _ in widths]):  # put back what was cut off
+        back = tuple([(max(-low, 0), max(-high, 0), 0) for low, high, _ in widths])
+        cotangent = pad(cotangent, type_of(cotangent).dtype.type(0), widths=back)
+    return strided_slice(
+        cotangent,
+        start=tuple([max(low, 0) for low, _, _ in widths]),
+        stop=tuple([length - max(high, 0) for length, (_, high, _) in zip(type_of(cotangent).shape, widths)]),
+        step=tuple([interior + 1 for _, _, interior in widths]),
+    )
+
+
+def pad_batch(operands, mapped_axes, *, widths):
+    (operand, value), (operand_axis, value_axis) = operands, mapped_axes
+    if value_axis is None:
+        operand = move_axis(operand, operand_axis, 0)
+        return pad(operand, value, widths=((0, 0, 0),) + widths), 0
+    size = type_of(value).shape[0]
+    if operand_axis is None:
+        operand = broadcast_to(operand, (size,) + type_of(operand).shape)
+    else:
+        operand = move_axis(operand, operand_axis, 0)
+    for axis, (low, high, interior) in enumerate(widths, start=1):
+        operand = pad_each(operand, value, axis, low, high, interior)
+    return operand, 0
+
+
+def pad_each(operand, values, axis, low, high, interior):
+    """Pad along one axis where the padding values differ along axis 0."""
+
+    def filled(shape):
+        return broadcast(values, shape=shape, axes=(0,))
+
+    shape = type_of(operand).shape
+    before, length, after = shape[:axis], shape[axis], shape[axis + 1 :]
+    if interior and length > 1:
+        between = filled(before + (length, interior) + after)
+        operand = concatenate(reshape(operand, shape=before + (length, 1) + after), between, axis=axis + 1)
+        operand = reshape(operand, shape=before + (length * (interior + 1),) + after)
+        length += (length - 1) * interior
+        operand = slice_axis(operand, axis, 0, length)
+    pieces = [operand]
+    if low > 0:
+        pieces.insert(0, filled(before + (low,) + after))
+    if high > 0:
+        pieces.append(filled(before + (high,) + after))
+    if len(pieces) > 1:
+        operand = concatenate(*pieces, axis=axis)
+    total = type_of(operand).shape[axis]
+    return slice_axis(operand, axis, max(-low, 0), total - max(-high, 0))
+
+
+pad = Primitive(
+    "pad", output_type=pad_type, evaluate=pad_evaluate, jvp=pad_jvp, transpose=pad_transpose, batch=pad_batch
+)
+
+
+# ----------------------------------------------------------------------------------------------------------- reverse
+
+
+def reverse_type(operand, *, axes):
+    if any(not 0 <= axis < operand.ndim for axis in axes) or len(set(axes)) != len(axes):
+        raise ShapeError(f"rev: axes {axes} of an array of shape {operand.shape} are out of range or given twice.")
+    return operand
+
+
+def reverse_batch(operands, mapped_axes, *, axes):
+    (operand,), (mapped,) = operands, mapped_axes
+    return reverse(operand, axes=tuple([axis + (axis >= mapped) for axis in axes])), mapped
+
+
+reverse = Primitive(
+    "rev",
+    output_type=reverse_type,
+    evaluate=lambda operand, *, axes: np.flip(operand, axes),
+    jvp=lambda output, operands, tangents, *, axes: reverse(tangents[0], axes=axes),
+    transpose=lambda cotangent, operands, wrt, *, axes: reverse(cotangent, axes=axes),
+    batch=reverse_batch,
+)
