@@ -1,6 +1,6 @@
 """The call of a staged function: what jit leaves in a program.
 
-Relies on programs and passes. Evaluating it runs the simplified program.
+Relies on programs and passes. Evaluating it runs the simplified program. checkpoint shares its rules.
 """
 
 from vgrad.control.programs import batch_jaxpr, jvp_jaxpr, linearize_jaxpr, transpose_jaxpr
@@ -10,57 +10,77 @@ from vgrad.primitives.broadcasting import move_axis
 from vgrad.transforms.evaluate import evaluate
 
 
-def call_evaluate(*operands, jaxpr, name):
+def present(values):
+    """The values that are not None."""
+    return [value for value in values if value is not None]
+
+
+def spread(values, flags):
+    """One value for each true flag, None for the others."""
+    values = iter(values)
+    return [next(values) if flag else None for flag in flags]
+
+
+def program_evaluate(*operands, jaxpr, name):
     return tuple(evaluate(simplified(jaxpr), *operands))
 
 
-def call_jvp(operands, tangents, *, jaxpr, name):
-    active = [tangent is not None for tangent in tangents]
-    program, moving = jvp_jaxpr(jaxpr, active, [False] * len(jaxpr.outputs))
-    results = call(*operands, *[t for t in tangents if t is not None], jaxpr=program, name=f"jvp({name})")
-    moved = iter(results[len(jaxpr.outputs) :])
-    return results[: len(jaxpr.outputs)], [next(moved) if flag else None for flag in moving]
+# Rules for a primitive that runs one program; `primitive_of()` is the record that they belong to.
+
+
+def program_jvp(primitive_of):
+    def rule(operands, tangents, *, jaxpr, name):
+        count = len(jaxpr.outputs)
+        active = [tangent is not None for tangent in tangents]
+        program, moving = jvp_jaxpr(jaxpr, active, [False] * count)
+        results = primitive_of()(*operands, *present(tangents), jaxpr=program, name=f"jvp({name})")
+        return results[:count], spread(results[count:], moving)
+
+    return rule
+
+
+def program_transpose(primitive_of):
+    def rule(cotangents, operands, linear, *, jaxpr, name):
+        given = [cotangent is not None for cotangent in cotangents]
+        program, nonzero = transpose_jaxpr(jaxpr, linear, given)
+        known = [operand for operand, flag in zip(operands, linear) if not flag]
+        results = primitive_of()(*known, *present(cotangents), jaxpr=program, name=f"transpose({name})")
+        return spread(results, nonzero)
+
+    return rule
+
+
+def program_batch(primitive_of):
+    def rule(axis, operands, mapped_axes, *, jaxpr, name):
+        mapped = [place is not None for place in mapped_axes]
+        program, mapped_outputs = batch_jaxpr(jaxpr, axis, mapped, [False] * len(jaxpr.outputs))
+        moved = [o if place is None else move_axis(o, place, 0) for o, place in zip(operands, mapped_axes)]
+        outputs = primitive_of()(*moved, jaxpr=program, name=f"vmap({name})")
+        return outputs, tuple([0 if flag else None for flag in mapped_outputs])
+
+    return rule
 
 
 def call_linearize(operands, tangents, *, jaxpr, name):
-    active = [tangent is not None for tangent in tangents]
-    split = linearize_jaxpr(jaxpr, active, [False] * len(jaxpr.outputs))
+    """The known part runs now and leaves residuals; the tangent part is a call of its own, linear in the tangents."""
+    count = len(jaxpr.outputs)
+    split = linearize_jaxpr(jaxpr, [tangent is not None for tangent in tangents], [False] * count)
     results = call(*operands, jaxpr=split.known, name=name)
-    outputs, residuals = results[: len(jaxpr.outputs)], results[len(jaxpr.outputs) :]
+    outputs, residuals = results[:count], results[count:]
     if not any(split.moving):
-        return outputs, [None] * len(outputs)
-    moved = iter(
-        call(*residuals, *[t for t in tangents if t is not None], jaxpr=split.tangent, name=f"linearized({name})")
-    )
-    return outputs, [next(moved) if flag else None for flag in split.moving]
-
-
-def call_transpose(cotangents, operands, linear, *, jaxpr, name):
-    given = [cotangent is not None for cotangent in cotangents]
-    program, nonzero = transpose_jaxpr(jaxpr, linear, given)
-    known = [operand for operand, flag in zip(operands, linear) if not flag]
-    results = iter(call(*known, *[c for c in cotangents if c is not None], jaxpr=program, name=f"transpose({name})"))
-    return [next(results) if flag else None for flag in nonzero]
-
-
-def call_batch(axis, operands, mapped_axes, *, jaxpr, name):
-    mapped = [place is not None for place in mapped_axes]
-    program, mapped_outputs = batch_jaxpr(jaxpr, axis, mapped, [False] * len(jaxpr.outputs))
-    operands = [
-        operand if place is None else move_axis(operand, place, 0) for operand, place in zip(operands, mapped_axes)
-    ]
-    outputs = call(*operands, jaxpr=program, name=f"vmap({name})")
-    return outputs, tuple([0 if flag else None for flag in mapped_outputs])
+        return outputs, [None] * count
+    moved = call(*residuals, *present(tangents), jaxpr=split.tangent, name=f"linearized({name})")
+    return outputs, spread(moved, split.moving)
 
 
 call = Primitive(
     "jit",
     output_type=lambda *types, jaxpr, name: jaxpr.output_types,
-    evaluate=call_evaluate,
-    jvp=call_jvp,
+    evaluate=program_evaluate,
+    jvp=program_jvp(lambda: call),
     linearize=call_linearize,
-    transpose=call_transpose,
-    batch=call_batch,
+    transpose=program_transpose(lambda: call),
+    batch=program_batch(lambda: call),
     multiple_outputs=True,
     holds_programs=True,
 )

@@ -49,6 +49,8 @@ class Stage(Interpreter):
                 return self.outer.process(primitive, operands, params)
             finally:
                 state.interpreter = before
+        if primitive.close is not None:
+            operands, params = primitive.close(operands, params)
         if primitive.prepare is not None:
             operands = primitive.prepare(*operands, **params)
         atoms = [self.atom(operand) for operand in operands]
