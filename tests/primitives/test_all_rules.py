@@ -90,7 +90,7 @@ def frozen(array):
     return array
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def case_of(number, dtype):
     return Case(samples.SAMPLES[number], dtype)
 
