@@ -10,7 +10,7 @@ import numpy as np
 
 from vgrad.config import config
 from vgrad.core.primitive import Primitive, no_tangent, refuse
-from vgrad.core.types import PYTHON_SCALARS, ArrayType, promote, type_of
+from vgrad.core.types import PYTHON_SCALARS, ArrayType, default_float, promote, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import (
     aligned,
@@ -115,7 +115,7 @@ def elementwise(name, function, *, derivatives=(), linear_in=(), dtype=None, jvp
 def prepare_operand(operand, type_, dtype, forced, all_weak):
     """The operand with its part of the promotion made explicit."""
     if type(operand) in PYTHON_SCALARS:
-        return operand if all_weak else np.asarray(operand).astype(dtype)[()]
+        return operand if all_weak else np.asarray(operand, dtype)[()]
     if type_.dtype != dtype and (type_.weak or forced):
         return convert_to(operand, dtype)
     return operand
@@ -138,7 +138,7 @@ def like(tangent, output):
     return convert_to(tangent, type_.dtype)
 
 
-# --------------------------------------------------------------------------------- sums: linear in both operands at once
+# ------------------------------------------------------------------------------ sums: linear in both operands at once
 
 
 def add_jvp(output, operands, tangents):
@@ -164,13 +164,82 @@ sub = elementwise(
 )
 neg = elementwise("neg", np.negative, linear_in=(0,))
 
+LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
+
 # fmt: off                                  how the derivative may be written: y is the output, x (x0, x1) the operands
 mul = elementwise("mul", np.multiply, linear_in=(0, 1))
 div = elementwise("div", np.true_divide, linear_in=(0,), derivatives=(None, lambda y, x0, x1: neg(div(y, x1))))
+square = elementwise("square", np.square, derivatives=(lambda y, x: mul(2, x),))
+reciprocal = elementwise("reciprocal", np.reciprocal, derivatives=(lambda y, x: neg(mul(y, y)),))
+sqrt = elementwise("sqrt", np.sqrt, derivatives=(lambda y, x: div(0.5, y),))
+cbrt = elementwise("cbrt", np.cbrt, derivatives=(lambda y, x: div(1 / 3, mul(y, y)),))
+
 exp = elementwise("exp", np.exp, derivatives=(lambda y, x: y,))
+exp2 = elementwise("exp2", np.exp2, derivatives=(lambda y, x: mul(LN2, y),))
+expm1 = elementwise("expm1", np.expm1, derivatives=(lambda y, x: add(y, 1.0),))
 log = elementwise("log", np.log, derivatives=(lambda y, x: div(1.0, x),))
+log2 = elementwise("log2", np.log2, derivatives=(lambda y, x: div(1 / LN2, x),))
+log10 = elementwise("log10", np.log10, derivatives=(lambda y, x: div(1 / LN10, x),))
+log1p = elementwise("log1p", np.log1p, derivatives=(lambda y, x: div(1.0, add(x, 1.0)),))
+
 sin = elementwise("sin", np.sin, derivatives=(lambda y, x: cos(x),))
 cos = elementwise("cos", np.cos, derivatives=(lambda y, x: neg(sin(x)),))
+tan = elementwise("tan", np.tan, derivatives=(lambda y, x: add(1.0, mul(y, y)),))
+asin = elementwise("asin", np.arcsin, derivatives=(lambda y, x: div(1.0, sqrt(sub(1.0, mul(x, x)))),))
+acos = elementwise("acos", np.arccos, derivatives=(lambda y, x: div(-1.0, sqrt(sub(1.0, mul(x, x)))),))
+atan = elementwise("atan", np.arctan, derivatives=(lambda y, x: div(1.0, add(1.0, mul(x, x))),))
+atan2 = elementwise(
+    "atan2",
+    np.arctan2,
+    derivatives=(
+        lambda y, x0, x1: div(x1, add(mul(x0, x0), mul(x1, x1))),
+        lambda y, x0, x1: neg(div(x0, add(mul(x0, x0), mul(x1, x1)))),
+    ),
+)
+
+sinh = elementwise("sinh", np.sinh, derivatives=(lambda y, x: cosh(x),))
+cosh = elementwise("cosh", np.cosh, derivatives=(lambda y, x: sinh(x),))
 tanh = elementwise("tanh", np.tanh, derivatives=(lambda y, x: sub(1.0, mul(y, y)),))
-sqrt = elementwise("sqrt", np.sqrt, derivatives=(lambda y, x: div(0.5, y),))
+asinh = elementwise("asinh", np.arcsinh, derivatives=(lambda y, x: div(1.0, sqrt(add(mul(x, x), 1.0))),))
+acosh = elementwise("acosh", np.arccosh, derivatives=(lambda y, x: div(1.0, sqrt(mul(sub(x, 1.0), add(x, 1.0)))),))
+atanh = elementwise("atanh", np.arctanh, derivatives=(lambda y, x: div(1.0, mul(sub(1.0, x), add(1.0, x))),))
+
+
+def logistic_evaluate(x):
+    if np.iscomplexobj(x):
+        return 1 / (1 + np.exp(-x))
+    small = np.exp(-np.abs(x))  # never overflows
+    return np.where(np.greater_equal(x, 0), 1, small)[()] / (1 + small)
+
+
+def inexact(dtype):
+    """(operand dtype, output dtype) of a function that gives a float for an integer, and keeps floats and complex."""
+    dtype = dtype if dtype.kind in "fc" else default_float()
+    return dtype, dtype
+
+
+logistic = elementwise("logistic", logistic_evaluate, dtype=inexact, derivatives=(lambda y, x: mul(y, sub(1.0, y)),))
+
+# ----------------------------------------------------------------------------------- rounding, division with remainder
+
+sign = elementwise("sign", np.sign)
+floor = elementwise("floor", np.floor)
+ceil = elementwise("ceil", np.ceil)
+trunc = elementwise("trunc", np.trunc)
+rint = elementwise("rint", np.rint)
+floor_divide = elementwise("floor_divide", np.floor_divide)
+remainder = elementwise(
+    "remainder",
+    np.remainder,
+    derivatives=(
+        lambda y, x0, x1: 1.0,
+        lambda y, x0, x1: neg(floor_divide(x0, x1)),
+    ),
+)
+fmod = elementwise("rem", np.fmod, derivatives=(lambda y, x0, x1: 1.0, lambda y, x0, x1: neg(trunc(div(x0, x1)))))
+ldexp = elementwise("ldexp", np.ldexp, linear_in=(0,), derivatives=(None, None))
+nextafter = elementwise("nextafter", np.nextafter)
+spacing = elementwise("spacing", np.spacing)
+gcd = elementwise("gcd", np.gcd)
+lcm = elementwise("lcm", np.lcm)
 # fmt: on

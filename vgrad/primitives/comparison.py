@@ -1,0 +1,119 @@
+"""Comparisons, logic, `select`, and what is defined by cases: maximum, minimum, clamp, abs, copysign, heaviside.
+
+Relies on elementwise and complex.
+"""
+
+import numpy as np
+
+from vgrad.core.primitive import Primitive
+from vgrad.core.types import ArrayType, promote, type_of
+from vgrad.primitives.broadcasting import aligned, broadcast_type_of, convert_to, sum_to
+from vgrad.primitives.complex import conj, real
+from vgrad.primitives.elementwise import add, div, elementwise, like, mul, sign, sub
+
+eq = elementwise("eq", np.equal)
+ne = elementwise("ne", np.not_equal)
+lt = elementwise("lt", np.less)
+le = elementwise("le", np.less_equal)
+gt = elementwise("gt", np.greater)
+ge = elementwise("ge", np.greater_equal)
+
+logical_and = elementwise("logical_and", np.logical_and)
+logical_or = elementwise("logical_or", np.logical_or)
+logical_xor = elementwise("logical_xor", np.logical_xor)
+logical_not = elementwise("logical_not", np.logical_not)
+
+isfinite = elementwise("is_finite", np.isfinite)
+isnan = elementwise("is_nan", np.isnan)
+isinf = elementwise("is_inf", np.isinf)
+signbit = elementwise("signbit", np.signbit)
+
+
+# ------------------------------------------------------------------------------------------------------------- select
+
+
+def select_type(condition, x, y):
+    return ArrayType(broadcast_type_of("select", (condition, x, y)), *promote(x, y))
+
+
+def select_prepare(condition, x, y):
+    dtype, weak = promote(type_of(x), type_of(y))
+    return (condition, x, y) if weak else (condition, convert_to(x, dtype), convert_to(y, dtype))
+
+
+def select_jvp(output, operands, tangents):
+    condition, x, y = operands[0], *[0 if tangent is None else tangent for tangent in tangents[1:]]
+    return None if tangents[1] is None and tangents[2] is None else like(select(condition, x, y), output)
+
+
+def select_transpose(cotangent, operands, wrt):
+    condition = operands[0]
+    chosen = select(condition, cotangent, 0) if wrt == 1 else select(condition, 0, cotangent)
+    return sum_to(chosen, type_of(operands[wrt]))
+
+
+def select_batch(operands, mapped_axes):
+    operands, axis = aligned(operands, mapped_axes)
+    return select(*operands), axis
+
+
+# where condition: x, else y. Broadcasts and promotes as np.where; linear in x and y together.
+select = Primitive(
+    "select",
+    output_type=select_type,
+    evaluate=lambda condition, x, y: np.where(condition, x, y)[()],
+    jvp=select_jvp,
+    transpose=select_transpose,
+    batch=select_batch,
+    prepare=select_prepare,
+)
+
+
+# ---------------------------------------------------------------------------------------------- functions with cases
+
+
+def indicator(condition, value):
+    """1 where the condition holds, else 0, in the dtype of `value`."""
+    return convert_to(condition, type_of(value).dtype)
+
+
+def replace_zero(value):
+    """The value with 1 in place of 0, for a denominator whose quotient is not used or is 0 there."""
+    return select(eq(value, 0), 1, value)
+
+
+def share(y, x, other):
+    """Derivative of y = maximum(x, other) with respect to x: 1, or 1/2 each at a tie; 0 where y is NaN."""
+    return div(indicator(eq(x, y), y), add(1, indicator(eq(other, y), y)))
+
+
+def absolute_jvp(output, operands, tangents):
+    (x,), (tangent,) = operands, tangents
+    if type_of(x).dtype.kind != "c":
+        return like(mul(tangent, sign(x)), output)
+    return real(mul(tangent, div(conj(x), replace_zero(output))))
+
+
+def clamp_evaluate(low, x, high):
+    return np.minimum(np.maximum(low, x), high)
+
+
+# fmt: off
+absolute = elementwise("abs", np.absolute, jvp=absolute_jvp)
+maximum = elementwise("max", np.maximum, derivatives=(
+    lambda y, x0, x1: share(y, x0, x1), lambda y, x0, x1: share(y, x1, x0)
+))
+minimum = elementwise("min", np.minimum, derivatives=(
+    lambda y, x0, x1: share(y, x0, x1), lambda y, x0, x1: share(y, x1, x0)
+))
+# At a tie no operand of clamp has a derivative, as in jax.lax.clamp; np.clip shares it.
+clamp = elementwise("clamp", clamp_evaluate, dtype=lambda dtype: (dtype, dtype), derivatives=(
+    lambda y, low, x, high: indicator(logical_and(gt(low, x), lt(low, high)), y),
+    lambda y, low, x, high: indicator(logical_and(gt(x, low), lt(x, high)), y),
+    lambda y, low, x, high: indicator(lt(high, x), y),
+))
+copysign = elementwise("copysign", np.copysign, derivatives=(
+    lambda y, x0, x1: sub(1, mul(2, indicator(ne(signbit(x0), signbit(x1)), y))), None
+))
+heaviside = elementwise("heaviside", np.heaviside, derivatives=(None, lambda y, x0, x1: indicator(eq(x0, 0), y)))
+# fmt: on
