@@ -9,7 +9,7 @@ from vgrad.core.primitive import Primitive
 from vgrad.core.types import ArrayType, promote, type_of
 from vgrad.primitives.broadcasting import aligned, broadcast_type_of, convert_to, sum_to
 from vgrad.primitives.complex import conj, real
-from vgrad.primitives.elementwise import add, div, elementwise, like, mul, sign, sub
+from vgrad.primitives.elementwise import add, div, elementwise, like, mul, sub
 
 eq = elementwise("eq", np.equal)
 ne = elementwise("ne", np.not_equal)
@@ -82,15 +82,21 @@ def replace_zero(value):
     return select(eq(value, 0), 1, value)
 
 
+def plus_or_minus(condition, value):
+    """1 where the condition holds, else -1, in the dtype of `value`."""
+    return sub(mul(2, indicator(condition, value)), 1)
+
+
 def share(y, x, other):
     """Derivative of y = maximum(x, other) with respect to x: 1, or 1/2 each at a tie; 0 where y is NaN."""
     return div(indicator(eq(x, y), y), add(1, indicator(eq(other, y), y)))
 
 
 def absolute_jvp(output, operands, tangents):
+    # JAX's choice at 0: 1 for real numbers, 0 for complex ones
     (x,), (tangent,) = operands, tangents
     if type_of(x).dtype.kind != "c":
-        return like(mul(tangent, sign(x)), output)
+        return like(mul(tangent, plus_or_minus(ge(x, 0), output)), output)
     return real(mul(tangent, div(conj(x), replace_zero(output))))
 
 
@@ -113,7 +119,7 @@ clamp = elementwise("clamp", clamp_evaluate, dtype=lambda dtype: (dtype, dtype),
     lambda y, low, x, high: indicator(lt(high, x), y),
 ))
 copysign = elementwise("copysign", np.copysign, derivatives=(
-    lambda y, x0, x1: sub(1, mul(2, indicator(ne(signbit(x0), signbit(x1)), y))), None
+    lambda y, x0, x1: plus_or_minus(eq(signbit(x0), signbit(x1)), y), None
 ))
 heaviside = elementwise("heaviside", np.heaviside, derivatives=(None, lambda y, x0, x1: indicator(eq(x0, 0), y)))
 # fmt: on
