@@ -472,7 +472,7 @@ def take_static(value, index, axis):
 
 
 def insert(arr, obj, values, axis=None):
-    """`values` before the positions `obj` (static: an int, a slice, integers or a mask). The dtype stays that of `arr`."""
+    """`values` before the positions `obj` (static: an int, a slice, integers, a mask). The dtype is that of `arr`."""
     arr = operand(arr, "insert: argument")
     if axis is None:
         arr, axis = ravel(arr), 0
@@ -546,9 +546,10 @@ def rot90(m, k=1, axes=(0, 1)):
 
 
 def repeat(a, repeats, axis=None, *, total_repeat_length=None):
-    """Each element repeated along the axis (of the flattened array, when None): `repeats` times, or as often as it says.
+    """Each element repeated along the axis (of the flattened array, when None).
 
-    total_repeat_length     length of the result: what is longer is cut off, what is shorter gets more of the last element.
+    repeats                 a count, or one for each element
+    total_repeat_length     length of the result: a longer one is cut off, a shorter one gets more of the last element
     """
     a = operand(a, "repeat: argument")
     if axis is None:
@@ -575,7 +576,7 @@ def repeat(a, repeats, axis=None, *, total_repeat_length=None):
 
 
 def roll(a, shift, axis=None):
-    """Elements moved forward by `shift` places along the axis (of the flattened array, when None), the last ones first."""
+    """Elements moved forward by `shift` places along the axis (of the flattened array, when None), round the end."""
     a = operand(a, "roll: argument")
     lengths = type_of(a).shape
     if axis is None:
