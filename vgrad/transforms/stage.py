@@ -25,15 +25,19 @@ class StageTracer(Tracer):
 
 
 class Stage(Interpreter):
-    """Records equations. `constants` collects the known arrays and outer tracers that the equations use."""
+    """Records equations. `constants` lists the known arrays and outer tracers that the equations use.
 
-    __slots__ = ("equations", "constants", "purpose")
+    numbers     id of an array -> its place in `constants`; an array that was changed since has two places
+    """
+
+    __slots__ = ("equations", "constants", "numbers")
     name = "jit"
 
     def __init__(self, outer):
         super().__init__(outer)
         self.equations = []
-        self.constants = {}
+        self.constants = []
+        self.numbers = {}
 
     def input(self, type_):
         return StageTracer(self, Var(type_))
@@ -72,17 +76,19 @@ class Stage(Interpreter):
         return self.constant(value)
 
     def constant(self, value):
-        known = self.constants.get(id(value))
-        if known is not None and (known[1] is value or np.array_equal(known[1], value, equal_nan=False)):
-            return known[0]
-        type_ = type_of(value)
+        number = self.numbers.get(id(value))
+        if number is not None:
+            var, held, _ = self.constants[number]
+            if held is value or np.array_equal(held, value, equal_nan=value.dtype.kind in "fc"):
+                return var
+        var = Var(type_of(value).strong())
         held = value
         if isinstance(value, np.ndarray):  # the program must not change when the user's array does
             held = np.array(value, copy=True, subok=False)
             held.flags.writeable = False
-        # the original is kept alive so that its id stays its own
-        self.constants[id(value)] = (Var(type_.strong()), held, value)
-        return self.constants[id(value)][0]
+        self.numbers[id(value)] = len(self.constants)
+        self.constants.append((var, held, value))  # the original is kept alive so that its id stays its own
+        return var
 
     def finish(self, inputs, outputs):
         """The Jaxpr from `inputs` (tracers of this stage) to `outputs` (any values), and its constants' values.
@@ -91,8 +97,8 @@ class Stage(Interpreter):
         values come back beside it.
         """
         atoms = [self.atom(output) for output in outputs]
-        traced = [(var, value) for var, value, _ in self.constants.values() if isinstance(value, Tracer)]
-        arrays = [(var, value) for var, value, _ in self.constants.values() if not isinstance(value, Tracer)]
+        traced = [(var, value) for var, value, _ in self.constants if isinstance(value, Tracer)]
+        arrays = [(var, value) for var, value, _ in self.constants if not isinstance(value, Tracer)]
         inputs = [var for var, _ in traced] + [tracer.atom for tracer in inputs]
         return Jaxpr(inputs, self.equations, atoms, arrays), [value for _, value in traced]
 
