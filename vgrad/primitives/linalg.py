@@ -531,7 +531,7 @@ def svd_jvp(outputs, operands, tangents, *, full_matrices, compute_uv):
     rows, columns = type_of(a).shape[-2:]
     if compute_uv and full_matrices and rows != columns:
         raise NotDifferentiable(
-            f"svd with full matrices has no derivative for a matrix of shape {(rows, columns)}, which is not square: the "
+            f"svd with full matrices has no derivative for a matrix of shape {(rows, columns)}, not square: the "
             "extra columns of U or V are not determined by the operand.",
             "Write full_matrices=False.",
         )
