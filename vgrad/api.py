@@ -20,6 +20,7 @@ from vgrad.transforms import batch as batching
 from vgrad.transforms import jvp as forward
 from vgrad.transforms import linearize as linearizing
 from vgrad.transforms import transpose as transposing
+from vgrad.transforms.evaluate import evaluate
 from vgrad.transforms.stage import stage
 
 FLOAT0 = np.dtype([("float0", np.void, 0)])  # the dtype of tangents of integers and booleans: nothing
@@ -789,3 +790,65 @@ def eval_shape(fun, *args, **kwargs):
     """Shapes and dtypes of the outputs, as ShapeDtypeStructs, without computing them."""
     jaxpr, _, _, flat = traced_program(fun, lambda a, k: (a, k), args, kwargs, "eval_shape")
     return output_shapes(jaxpr, flat)
+
+
+def closure_convert(fun, *example_args):
+    """(converted, constants): `fun` without what it closes over; converted(*args, *constants) is fun(*args).
+
+    Only values that are being differentiated or otherwise traced are taken out, so that a custom rule can see them.
+    """
+    leaves, structure = flatten_args(fun, example_args, purpose="closure_convert")
+    flat = Flat(fun, structure)
+    jaxpr, outer_values = stage(flat, [type_of(leaf) for leaf in leaves])
+    count = len(example_args)
+
+    def converted(*args):
+        values, own = tree.flatten(args[:count])
+        if own != structure:
+            raise TypeError(f"closure_convert: expected arguments of structure {structure}, got {own}.")
+        return flat.output_structure.unflatten(evaluate(jaxpr, *args[count:], *values))
+
+    return converted, outer_values
+
+
+# ------------------------------------------------------------------------------------------------ settings, devices
+
+
+def disable_jit(disable=True):
+    """A context in which jit, scan, cond and while_loop run as plain Python: for debugging."""
+    return config(disable_jit=disable)
+
+
+def debug_nans(enable=True):
+    """A context in which the first operation that gives a NaN raises FloatingPointError, with its name and types."""
+    return config(debug_nans=enable)
+
+
+def block_until_ready(pytree):
+    """The tree itself: results are ready when a function returns. Here so that JAX code runs."""
+    return pytree
+
+
+def device_get(pytree):
+    """The tree with NumPy arrays as leaves."""
+    return tree.map(lambda leaf: leaf if isinstance(leaf, Tracer) else np.asarray(leaf), pytree)
+
+
+def device_put(pytree, device=None):
+    """The tree with NumPy arrays as leaves: there is one device, the CPU."""
+    return device_get(pytree)
+
+
+def default_backend():
+    return "cpu"
+
+
+def devices(backend=None):
+    return ["cpu:0"]
+
+
+def device_count(backend=None):
+    return 1
+
+
+local_device_count = device_count
