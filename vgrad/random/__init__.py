@@ -1,0 +1,7 @@
+"""Random numbers with `jax.random`'s names, signatures and bits: a key in, the same samples out.
+
+Relies on primitives and vgrad.numpy.
+"""
+
+from vgrad.random.keys import *  # noqa: F403
+from vgrad.random.uniform import *  # noqa: F403
