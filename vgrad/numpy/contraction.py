@@ -10,8 +10,8 @@ import numpy as np
 from vgrad.core.types import promote, type_of
 from vgrad.errors import ShapeError
 from vgrad.numpy.operands import axis_of, operand, refuse_out
-from vgrad.primitives import elementwise
 from vgrad.primitives.broadcasting import convert_to, move_axis, reshape_to
+from vgrad.primitives.complex import conj
 from vgrad.primitives.contraction import contract, join, letter, unused_letters
 from vgrad.primitives.elementwise import mul, neg, sub
 from vgrad.primitives.shape import concatenate, slice_axis
@@ -153,7 +153,7 @@ def vecdot(x1, x2, /, out=None, *, axis=-1, dtype=None, precision=None, preferre
 
 
 def conjugated(value):
-    return elementwise.conj(value) if type_of(value).dtype.kind == "c" else value
+    return conj(value) if type_of(value).dtype.kind == "c" else value
 
 
 # ----------------------------------------------------------------------------------------------------- dot and its kind

@@ -13,7 +13,8 @@ from vgrad.core.primitive import Primitive
 from vgrad.core.types import ArrayType, promote, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import broadcast
-from vgrad.primitives.elementwise import add, mul
+from vgrad.primitives.comparison import select
+from vgrad.primitives.elementwise import add
 
 # ------------------------------------------------------------------------------------------------------------- specs
 
@@ -110,7 +111,7 @@ def put_on_diagonal(value, wanted, letters, shape):
         np.logical_and, [indices[axis] == indices[place] for axis, place in enumerate(first)]
     )
     spread = broadcast(value, shape=shape, axes=tuple([letters.index(name) for name in wanted]))
-    return mul(spread, np.broadcast_to(on_diagonal, shape).astype(type_of(value).dtype))
+    return select(on_diagonal, spread, 0)  # not a product with 0 and 1, which would make NaN of Inf
 
 
 @functools.lru_cache(maxsize=4096)
