@@ -8,9 +8,9 @@ import functools
 import numpy as np
 
 from vgrad import tree
-from vgrad.api import FLOAT0, jvp, vjp
+from vgrad.api import jvp, vjp
 from vgrad.core.functions import leaf_names, name_of
-from vgrad.core.types import is_differentiable, type_of
+from vgrad.core.types import FLOAT0, is_differentiable, type_of
 
 __all__ = ["check_grads", "check_jvp", "check_vjp"]
 

@@ -13,10 +13,10 @@ import pytest
 
 import vgrad.primitives
 from tests.primitives import samples
-from vgrad.api import FLOAT0, jit, jvp, make_jaxpr, vjp, vmap
+from vgrad.api import jit, jvp, make_jaxpr, vjp, vmap
 from vgrad.core.primitive import REGISTRY, Refusal
 from vgrad.core.typecheck import typecheck
-from vgrad.core.types import type_of
+from vgrad.core.types import FLOAT0, type_of
 from vgrad.errors import NotDifferentiable
 
 EXACT = {"float64": 1e-9, "float32": 2e-4}  # the same computation in another order

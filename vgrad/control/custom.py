@@ -13,15 +13,13 @@ from vgrad import tree
 from vgrad.core.functions import Flat, check_leaf, flatten_args, name_of
 from vgrad.core.jaxpr import Jaxpr
 from vgrad.core.primitive import Primitive, refuse
-from vgrad.core.types import is_differentiable, type_of
+from vgrad.core.types import FLOAT0, is_differentiable, type_of
 from vgrad.primitives.broadcasting import move_axis, reduce_sum
 from vgrad.transforms.batch import batch, materialize
 from vgrad.transforms.evaluate import evaluate
 from vgrad.transforms.jvp import jvp
 from vgrad.transforms.linearize import zeros
 from vgrad.transforms.stage import stage
-
-FLOAT0 = np.dtype([("float0", np.void, 0)])  # the dtype of tangents of integers and booleans: nothing
 
 
 def zero_tangent(type_):

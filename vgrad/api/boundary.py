@@ -1,0 +1,93 @@
+"""What every transformation does where it meets the user: arguments in, results out.
+
+Relies on core. Results are NumPy arrays that share no memory with arguments or with each other.
+"""
+
+import functools
+
+import numpy as np
+
+from vgrad import tree
+from vgrad.core.functions import check_leaf, name_of
+from vgrad.core.interpreter import Tracer, is_evaluating
+from vgrad.core.types import FLOAT0, PYTHON_SCALARS, is_differentiable, type_of
+
+
+def owner(array):
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return id(array)
+
+
+def finish(leaves, inputs=()):
+    """Results ready for the user: NumPy arrays and scalars, writable, sharing no memory with inputs or each other."""
+    if not is_evaluating():
+        return list(leaves)
+    seen = {owner(value) for value in inputs if isinstance(value, np.ndarray)}
+    finished = []
+    for leaf in leaves:
+        if type(leaf) in PYTHON_SCALARS:
+            leaf = np.asarray(leaf).astype(type_of(leaf).dtype)[()]
+        elif isinstance(leaf, np.ndarray):
+            if not leaf.flags.writeable or owner(leaf) in seen:
+                leaf = leaf.copy()
+            seen.add(owner(leaf))
+        finished.append(leaf)
+    return finished
+
+
+def quiet(function):
+    """NaN and Inf are values: no RuntimeWarning from NumPy inside a transformation."""
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        with np.errstate(all="ignore"):
+            return function(*args, **kwargs)
+
+    return run
+
+
+def normalize_argnums(argnums, args, name):
+    numbers = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
+    for number in numbers:
+        if not -len(args) <= number < len(args):
+            raise TypeError(
+                f"differentiating with respect to argnums={argnums} requires at least "
+                f"{(max(numbers) + 1) if number >= 0 else -number} positional arguments to be passed by the caller, "
+                f"but got only {len(args)} positional arguments."
+            )
+    return tuple([int(number) % len(args) for number in numbers])
+
+
+def zero_cotangent(leaf):
+    type_ = type_of(leaf)
+    return np.zeros(type_.shape, type_.dtype if is_differentiable(type_.dtype) else FLOAT0)
+
+
+def match_structure(value, structure, types, what, of, fun):
+    """Leaves of tangents or cotangents, checked against structure and types; None where they must be zero (float0)."""
+    leaves, own = tree.flatten(value)
+    if own != structure:
+        raise TypeError(
+            f"{what} must have the structure of the {of} of {name_of(fun)}: expected {structure}, got {own}."
+        )
+    result = []
+    for number, (leaf, type_) in enumerate(zip(leaves, types)):
+        if getattr(leaf, "dtype", None) == FLOAT0 or not is_differentiable(type_.dtype):
+            result.append(None)
+            continue
+        leaf_type = type_of(check_leaf(leaf, what))
+        if leaf_type.shape != type_.shape:
+            raise ValueError(
+                f"{what} has leaf {number} of type {leaf_type}, but the {of} of {name_of(fun)} have type {type_} there."
+            )
+        if leaf_type.dtype != type_.dtype and not leaf_type.weak:
+            if leaf_type.dtype.kind not in "iub" + type_.dtype.kind:
+                raise TypeError(
+                    f"{what} has leaf {number} of type {leaf_type}, but the {of} of {name_of(fun)} have type {type_} "
+                    f"there. Convert it: x.astype({type_.dtype.name!r})."
+                )
+        if not isinstance(leaf, Tracer) and leaf_type.dtype != type_.dtype:
+            leaf = np.asarray(leaf).astype(type_.dtype)[()]
+        result.append(leaf)
+    return result

@@ -1,0 +1,215 @@
+"""What stages a function to a program: jit, make_jaxpr, eval_shape, closure_convert.
+
+Relies on boundary and control.
+"""
+
+import functools
+import inspect
+
+import numpy as np
+
+from vgrad import tree
+from vgrad.api.boundary import finish, quiet
+from vgrad.config import config
+from vgrad.control.call import call
+from vgrad.core.functions import Flat, flatten_args, name_of
+from vgrad.core.interpreter import state
+from vgrad.core.types import ArrayType, type_of
+from vgrad.transforms.evaluate import evaluate
+from vgrad.transforms.stage import stage
+
+
+class ShapeDtypeStruct:
+    """A stand-in for an array of which only shape and dtype matter."""
+
+    __slots__ = ("shape", "dtype")
+
+    def __init__(self, shape, dtype):
+        self.shape = tuple([int(length) for length in np.atleast_1d(shape)]) if np.ndim(shape) else tuple(shape)
+        self.dtype = np.dtype(dtype)
+
+    @property
+    def type(self):
+        return ArrayType(self.shape, self.dtype)
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    @property
+    def size(self):
+        return self.type.size
+
+    def __eq__(self, other):
+        return isinstance(other, ShapeDtypeStruct) and (self.shape, self.dtype) == (other.shape, other.dtype)
+
+    def __hash__(self):
+        return hash((self.shape, self.dtype))
+
+    def __repr__(self):
+        return f"ShapeDtypeStruct(shape={self.shape}, dtype={self.dtype.name})"
+
+
+class StaticArguments:
+    """Which arguments of a function are static, by position or by name; splits a call into static and traced."""
+
+    def __init__(self, fun, argnums, argnames):
+        numbers = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums or ())
+        self.names = {argnames} if isinstance(argnames, str) else set(argnames or ())
+        try:
+            parameters = list(inspect.signature(fun).parameters.values())
+        except (TypeError, ValueError):
+            parameters = []
+        positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        unknown = self.names - {p.name for p in parameters}
+        if unknown and parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            raise ValueError(f"jit got static_argnames={sorted(unknown)}, which {name_of(fun)} has no parameters for.")
+        has_varargs = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        for number in numbers:
+            if parameters and not has_varargs and not -len(positional) <= number < len(positional):
+                raise ValueError(
+                    f"jit got static_argnums={argnums}, but {name_of(fun)} has only {len(positional)} positional arguments."
+                )
+        self.numbers = set(numbers) | {positional.index(name) for name in self.names if name in positional}
+        self.names |= {positional[number] for number in numbers if -len(positional) <= number < len(positional)}
+
+    def split(self, args, kwargs):
+        """(hashable statics, traced args, traced kwargs, merge), where merge puts the statics back."""
+        numbers = {number % len(args) for number in self.numbers if -len(args) <= number < len(args)}
+        fixed = {number: args[number] for number in sorted(numbers)}
+        named = {name: kwargs[name] for name in sorted(self.names & kwargs.keys())}
+        for name, value in [*fixed.items(), *named.items()]:
+            try:
+                hash(value)
+            except TypeError as error:
+                raise ValueError(
+                    f"Non-hashable static arguments are not supported: argument {name!r} has type {type(value)} "
+                    f"({error}). Pass a tuple in place of a list, or leave an array out of static_argnums."
+                ) from None
+        traced = tuple([arg for number, arg in enumerate(args) if number not in fixed])
+        traced_kwargs = {name: value for name, value in kwargs.items() if name not in named}
+
+        def merge(traced, traced_kwargs):
+            remaining = iter(traced)
+            merged = [fixed[number] if number in fixed else next(remaining) for number in range(len(args))]
+            return merged, {**traced_kwargs, **named}
+
+        key = (tuple(fixed.items()), tuple(named.items()), len(args))
+        types = tuple([type(value) for value in [*fixed.values(), *named.values()]])
+        return (key, types), traced, traced_kwargs, merge
+
+
+def leaf_key(leaf):
+    return (leaf.shape, leaf.dtype) if type(leaf) is np.ndarray else type_of(leaf)
+
+
+def traced_program(fun, merge, traced, traced_kwargs, purpose):
+    """(jaxpr, outer values, leaves, Flat) of a call of `fun`."""
+    leaves, structure = flatten_args(fun, traced, traced_kwargs, purpose=purpose)
+
+    def call_merged(*args, **kwargs):
+        merged, merged_kwargs = merge(args, kwargs)
+        return fun(*merged, **merged_kwargs)
+
+    call_merged.__name__ = name_of(fun)
+    flat = Flat(call_merged, structure, with_kwargs=True)
+    jaxpr, outer_values = stage(flat, [type_of(leaf) for leaf in leaves])
+    return jaxpr, outer_values, leaves, flat
+
+
+def jit(
+    fun=None, *, static_argnums=None, static_argnames=None, inline=False, donate_argnums=None, donate_argnames=None
+):
+    """`fun`, staged to a program once for each combination of argument types and static values, then run as that.
+
+    static_argnums, static_argnames     arguments that stay Python values (hashable); a new value stages anew
+    inline, donate_argnums, donate_argnames     accepted so that JAX code runs; without effect
+    Inside, arguments are traced: Python's if, while, int(), float() on them are errors that say what to write.
+    Arrays that `fun` closes over are taken as they are when it is staged.
+    """
+    if fun is None:
+        return functools.partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
+    statics = StaticArguments(fun, static_argnums, static_argnames)
+    cache = {}
+    name = name_of(fun)
+
+    @functools.wraps(fun)
+    def jit_f(*args, **kwargs):
+        if config.disable_jit:
+            return fun(*args, **kwargs)
+        static_key, traced, traced_kwargs, merge = statics.split(args, kwargs)
+        leaves, structure = tree.flatten((traced, traced_kwargs))
+        try:
+            key = (
+                static_key,
+                structure,
+                tuple([leaf_key(leaf) for leaf in leaves]),
+                config.default_float,
+                state.interpreter.named_axes(),
+            )
+        except TypeError:
+            flatten_args(fun, traced, traced_kwargs, purpose="jit")
+            raise
+        entry = cache.get(key)
+        outer_values = []
+        if entry is None:
+            jaxpr, outer_values, leaves, flat = quiet(traced_program)(fun, merge, traced, traced_kwargs, "jit")
+            entry = (jaxpr, flat.output_structure)
+            if not outer_values:  # what the function closes over belongs to this call alone
+                cache[key] = entry
+        jaxpr, output_structure = entry
+        outputs = quiet(call)(*outer_values, *leaves, jaxpr=jaxpr, name=name)
+        return output_structure.unflatten(finish(outputs, leaves))
+
+    jit_f.clear_cache = cache.clear
+    jit_f.cache_size = cache.__len__
+    return jit_f
+
+
+def make_jaxpr(fun, static_argnums=(), return_shape=False):
+    """A function that returns the Jaxpr of `fun` for arguments of these types; print it to read it.
+
+    return_shape    also return the outputs' ShapeDtypeStructs
+    """
+    statics = StaticArguments(fun, static_argnums, ())
+
+    @functools.wraps(fun)
+    @quiet
+    def make_jaxpr_f(*args, **kwargs):
+        _, traced, traced_kwargs, merge = statics.split(args, kwargs)
+        jaxpr, _, _, flat = traced_program(fun, merge, traced, traced_kwargs, "make_jaxpr")
+        if return_shape:
+            return jaxpr, output_shapes(jaxpr, flat)
+        return jaxpr
+
+    return make_jaxpr_f
+
+
+def output_shapes(jaxpr, flat):
+    return flat.output_structure.unflatten([ShapeDtypeStruct(t.shape, t.dtype) for t in jaxpr.output_types])
+
+
+@quiet
+def eval_shape(fun, *args, **kwargs):
+    """Shapes and dtypes of the outputs, as ShapeDtypeStructs, without computing them."""
+    jaxpr, _, _, flat = traced_program(fun, lambda a, k: (a, k), args, kwargs, "eval_shape")
+    return output_shapes(jaxpr, flat)
+
+
+def closure_convert(fun, *example_args):
+    """(converted, constants): `fun` without what it closes over; converted(*args, *constants) is fun(*args).
+
+    Only values that are being differentiated or otherwise traced are taken out, so that a custom rule can see them.
+    """
+    leaves, structure = flatten_args(fun, example_args, purpose="closure_convert")
+    flat = Flat(fun, structure)
+    jaxpr, outer_values = stage(flat, [type_of(leaf) for leaf in leaves])
+    count = len(example_args)
+
+    def converted(*args):
+        values, own = tree.flatten(args[:count])
+        if own != structure:
+            raise TypeError(f"closure_convert: expected arguments of structure {structure}, got {own}.")
+        return flat.output_structure.unflatten(evaluate(jaxpr, *args[count:], *values))
+
+    return converted, outer_values
