@@ -238,8 +238,11 @@ remainder = elementwise(
 )
 fmod = elementwise("rem", np.fmod, derivatives=(lambda y, x0, x1: 1.0, lambda y, x0, x1: neg(trunc(div(x0, x1)))))
 ldexp = elementwise("ldexp", np.ldexp, linear_in=(0,), derivatives=(None, None))
-nextafter = elementwise("nextafter", np.nextafter)
-spacing = elementwise("spacing", np.spacing)
+nextafter = elementwise("nextafter", np.nextafter, derivatives=(refuse("nextafter has no derivative"),) * 2)
+spacing = elementwise("spacing", np.spacing, derivatives=(refuse("spacing has no derivative"),))
+binary_exponent = elementwise(
+    "binary_exponent", lambda x: np.frexp(x)[1], dtype=lambda dtype: (dtype, np.dtype(np.int32))
+)
 gcd = elementwise("gcd", np.gcd)
 lcm = elementwise("lcm", np.lcm)
 # fmt: on

@@ -24,7 +24,9 @@ def integer_pow_type(x, *, y):
 def integer_pow_evaluate(x, *, y):
     """Products of repeated squares: fast, and exact for small integers."""
     if y < 0:
-        return np.reciprocal(integer_pow_evaluate(x, y=-y)) if type(x) is not int else np.power(x, y)
+        if np.result_type(x).kind in "iub":
+            return np.power(x, y)  # raises: integers have no negative powers
+        return np.reciprocal(integer_pow_evaluate(x, y=-y))
     if y == 0:
         return np.ones_like(x)[()]
     product = None

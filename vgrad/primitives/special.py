@@ -1,0 +1,156 @@
+"""Special functions: error, gamma, beta, Bessel, zeta and their kin. Values by scipy.special, derivatives as rows.
+
+Relies on elementwise, comparison and incomplete_gamma.
+"""
+
+import numpy as np
+
+from vgrad.core.primitive import refuse
+from vgrad.core.types import default_float
+from vgrad.primitives import incomplete_gamma
+from vgrad.primitives.comparison import absolute, eq, lt, maximum, replace_zero, select
+from vgrad.primitives.elementwise import (
+    add,
+    div,
+    elementwise,
+    exp,
+    inexact,
+    log,
+    log1p,
+    mul,
+    neg,
+    sign,
+    square,
+    sub,
+)
+
+TWO_BY_ROOT_PI = float(2 / np.sqrt(np.pi))
+ROOT_TWO = float(np.sqrt(2))
+ROOT_TWO_PI = float(np.sqrt(2 * np.pi))
+
+
+def scipy_special(name):
+    """The function of scipy.special, on floats of the common precision of the operands."""
+
+    def evaluate(*operands):
+        from scipy import special  # here, since scipy.special takes longer to import than all of vgrad
+
+        dtype = np.result_type(*operands)
+        if dtype.kind not in "fc":
+            dtype = default_float()
+        result = getattr(special, name)(*[np.asarray(operand, dtype) for operand in operands])
+        return result if result.dtype == dtype else result.astype(dtype)
+
+    return evaluate
+
+
+def special(name, *derivatives, scipy_name=None):
+    function = scipy_special(scipy_name or name)
+    return elementwise(name, function, dtype=inexact, derivatives=derivatives)
+
+
+def gaussian(x):
+    return exp(neg(square(x)))
+
+
+def gamma_density(a, x):
+    """x^(a-1) e^-x / gamma(a), and its limit at x = 0."""
+    return exp(sub(sub(xlogy(sub(a, 1), x), x), lgamma(a)))
+
+
+def beta_density(a, b, x):
+    return exp(sub(add(xlogy(sub(a, 1), x), xlog1py(sub(b, 1), neg(x))), betaln(a, b)))
+
+
+def order_below(y, n, x):
+    """Derivative of the exponential integral E_n: -E_(n-1), where E_0(x) = e^-x / x."""
+    lower = expn(maximum(sub(n, 1), 0), x)
+    return neg(select(eq(n, 0), add(y, div(y, x)), lower))
+
+
+def i1_derivative(y, x):
+    """I_0(x) - I_1(x) / x, which is 1/2 at 0."""
+    return sub(bessel_i0(x), select(eq(x, 0), 0.5, div(y, replace_zero(x))))
+
+
+def i1e_derivative(y, x):
+    return sub(sub(bessel_i0e(x), mul(sign(x), y)), select(eq(x, 0), 0.5, div(y, replace_zero(x))))
+
+
+def spence_derivative(y, x):
+    """log(x) / (1 - x), by its series near 1."""
+    distance = sub(x, 1)
+    near = lt(absolute(distance), 1e-4)
+    series = sub(mul(distance, sub(0.5, mul(distance, sub(1 / 3, mul(0.25, distance))))), 1)
+    return select(near, series, div(log(x), select(near, 1, neg(distance))))
+
+
+# fmt: off
+erf = special("erf", lambda y, x: mul(TWO_BY_ROOT_PI, gaussian(x)))
+erfc = special("erfc", lambda y, x: mul(-TWO_BY_ROOT_PI, gaussian(x)))
+erfcx = special("erfcx", lambda y, x: sub(mul(2, mul(x, y)), TWO_BY_ROOT_PI))
+erf_inv = special("erf_inv", lambda y, x: mul(1 / TWO_BY_ROOT_PI, exp(square(y))), scipy_name="erfinv")
+ndtr = special("ndtr", lambda y, x: div(gaussian(div(x, ROOT_TWO)), ROOT_TWO_PI))
+ndtri = special("ndtri", lambda y, x: mul(ROOT_TWO_PI, exp(mul(0.5, square(y)))))
+log_ndtr = special("log_ndtr", lambda y, x: div(ROOT_TWO / np.sqrt(np.pi).item(), erfcx(div(x, -ROOT_TWO))))
+dawsn = special("dawsn", lambda y, x: sub(1, mul(2, mul(x, y))))
+
+expn = special("expn", refuse("expn has no derivative with respect to its order"), order_below)
+expi = special("expi", lambda y, x: div(exp(x), x))
+spence = special("spence", spence_derivative)
+xlogy = special("xlogy", lambda y, x0, x1: log(x1), lambda y, x0, x1: div(x0, x1))
+xlog1py = special("xlog1py", lambda y, x0, x1: log1p(x1), lambda y, x0, x1: div(x0, add(x1, 1)))
+entr = special("entr", lambda y, x: sub(-1, log(x)))
+
+lgamma = special("lgamma", lambda y, x: digamma(x), scipy_name="gammaln")
+gamma = special("gamma", lambda y, x: mul(y, digamma(x)))
+gammasgn = special("gammasgn")
+digamma = special("digamma", lambda y, x: polygamma(1, x))
+polygamma = special(
+    "polygamma",
+    refuse("polygamma has no derivative with respect to its order"),
+    lambda y, m, x: polygamma(add(m, 1), x),
+)
+zeta = special(
+    "zeta",
+    refuse("zeta has no derivative with respect to its exponent"),
+    lambda y, x, q: neg(mul(x, zeta(add(x, 1), q))),
+)
+betaln = special(
+    "betaln",
+    lambda y, a, b: sub(digamma(a), digamma(add(a, b))),
+    lambda y, a, b: sub(digamma(b), digamma(add(a, b))),
+)
+betainc = special(
+    "betainc",
+    refuse("betainc has no derivative with respect to its parameters a and b, only to x"),
+    refuse("betainc has no derivative with respect to its parameters a and b, only to x"),
+    lambda y, a, b, x: beta_density(a, b, x),
+)
+igamma = special(
+    "igamma", lambda y, a, x: igamma_grad_a(a, x), lambda y, a, x: gamma_density(a, x), scipy_name="gammainc"
+)
+igammac = special(
+    "igammac",
+    lambda y, a, x: neg(igamma_grad_a(a, x)),
+    lambda y, a, x: neg(gamma_density(a, x)),
+    scipy_name="gammaincc",
+)
+igamma_grad_a = elementwise(
+    "igamma_grad_a", incomplete_gamma.derivative_in_order, dtype=inexact, derivatives=(
+        refuse("igamma has no second derivative with respect to a"),
+        refuse("igamma has no second derivative with respect to a"),
+    ),
+)
+random_gamma_grad = elementwise(
+    "random_gamma_grad", incomplete_gamma.derivative_of_sample, dtype=inexact, derivatives=(
+        refuse("a gamma sample has no second derivative with respect to its shape parameter"),
+        refuse("a gamma sample has no second derivative with respect to its shape parameter"),
+    ),
+)
+
+bessel_i0 = special("bessel_i0", lambda y, x: bessel_i1(x), scipy_name="i0")
+bessel_i1 = special("bessel_i1", i1_derivative, scipy_name="i1")
+bessel_i0e = special("bessel_i0e", lambda y, x: sub(bessel_i1e(x), mul(sign(x), y)), scipy_name="i0e")
+bessel_i1e = special("bessel_i1e", i1e_derivative, scipy_name="i1e")
+# fmt: on
