@@ -127,7 +127,8 @@ def matmul(x1, x2, out=None, *, dtype=None, precision=None, preferred_element_ty
     """
     refuse_out(out, "matmul")
     x1, x2 = operand(x1, "matmul"), operand(x2, "matmul")
-    first, second = "ij"[-min(len(shape_of(x1)), 2) or 2 :], "jk"[: min(len(shape_of(x2)), 2) or 2]
+    first = "j" if len(shape_of(x1)) < 2 else "ij"
+    second = "j" if len(shape_of(x2)) < 2 else "jk"
     output = first.replace("j", "") + second.replace("j", "")
     return product("matmul", x1, x2, first, second, output, dtype or preferred_element_type)
 
