@@ -3,8 +3,13 @@
 Relies on transforms. The rules of call, cond, scan and while_loop are written with these.
 """
 
+import numpy as np
+
 from vgrad.core.interpreter import Tracer
-from vgrad.core.types import ArrayType, type_of
+from vgrad.core.jaxpr import Jaxpr, Literal, fresh
+from vgrad.core.types import PYTHON_SCALARS, ArrayType, type_of
+from vgrad.errors import ShapeError
+from vgrad.primitives.broadcasting import reshape_to
 from vgrad.transforms.batch import batch, materialize
 from vgrad.transforms.evaluate import evaluate
 from vgrad.transforms.jvp import jvp
@@ -170,6 +175,84 @@ def batch_jaxpr(jaxpr, axis, mapped, force):
     return jaxpr.derived(("batch", axis, tuple(mapped), tuple(force)), make)
 
 
-def as_function(jaxpr):
-    """The program as a flat function."""
-    return lambda *operands: evaluate(jaxpr, *operands)
+# ------------------------------------------------------------------------------- what the loops' rules need besides
+
+
+def fixed_point(advance, flags):
+    """(result, flags): advance(flags) gives (result, flags that hold afterwards); repeated until nothing is added."""
+    flags = tuple(flags)
+    while True:
+        result, reached = advance(flags)
+        reached = tuple([old or new for old, new in zip(flags, reached)])
+        if reached == flags:
+            return result, flags
+        flags = reached
+
+
+def rearranged(jaxpr, inputs, outputs):
+    """The same program with these variables as inputs and these atoms as outputs."""
+    return Jaxpr(inputs, jaxpr.equations, outputs, jaxpr.constants)
+
+
+def with_outer_inputs(jaxpr, values, every_value):
+    """The program with leading inputs for every_value instead of for `values`, of which it uses each."""
+    own = {id(value): var for value, var in zip(values, jaxpr.inputs)}
+    leading = [own[id(value)] if id(value) in own else fresh([type_of(value)])[0] for value in every_value]
+    return rearranged(jaxpr, leading + list(jaxpr.inputs[len(values) :]), jaxpr.outputs)
+
+
+def reached_outputs(jaxpr, flags):
+    """Which outputs depend on the inputs with a flag."""
+    reached = {var for var, flag in zip(jaxpr.inputs, flags) if flag}
+    for equation in jaxpr.equations:
+        if not reached.isdisjoint(equation.operands):
+            reached.update(equation.outputs)
+    return [output in reached for output in jaxpr.outputs]
+
+
+def split_invariant(jaxpr, count):
+    """(before, inside): what depends on the first `count` inputs alone, and the rest of the program.
+
+    before      the first `count` inputs -> invariant values
+    inside      the first `count` inputs, the invariant values, the other inputs -> outputs
+    """
+    invariant = set(jaxpr.inputs[:count]) | {var for var, _ in jaxpr.constants}
+    before, inside = [], []
+    for equation in jaxpr.equations:
+        if all([isinstance(operand, Literal) or operand in invariant for operand in equation.operands]):
+            before.append(equation)
+            invariant.update(equation.outputs)
+        else:
+            inside.append(equation)
+    made = {var for equation in before for var in equation.outputs}
+    used = [atom for equation in inside for atom in equation.operands] + list(jaxpr.outputs)
+    values = list(dict.fromkeys([atom for atom in used if atom in made]))
+    first = Jaxpr(jaxpr.inputs[:count], before, values, jaxpr.constants)
+    rest = list(jaxpr.inputs[:count]) + values + list(jaxpr.inputs[count:])
+    return first, Jaxpr(rest, inside, jaxpr.outputs, jaxpr.constants)
+
+
+def arrays_of(values, types):
+    """The values, with Python scalars made NumPy scalars of the declared dtype."""
+    return [
+        np.asarray(value).astype(type_.dtype)[()] if type(value) in PYTHON_SCALARS else value
+        for value, type_ in zip(values, types)
+    ]
+
+
+def rank_like(flags, value):
+    """Flags, one per example, in the rank of a value with the examples in front."""
+    return reshape_to(flags, type_of(flags).shape + (1,) * (type_of(value).ndim - 1))
+
+
+def same_type(type_, other):
+    return type_.shape == other.shape and type_.dtype == other.dtype
+
+
+def check_types(name, what, types, wanted):
+    """Raise ShapeError unless the types are those wanted, up to weakness."""
+    if len(types) != len(wanted) or not all([same_type(*pair) for pair in zip(types, wanted)]):
+        raise ShapeError(
+            f"{name}: {what} of types {' '.join(map(str, types))} do not fit the program, which takes "
+            f"{' '.join(map(str, wanted))}."
+        )
