@@ -25,8 +25,10 @@ from vgrad.primitives.powers import power
 from vgrad.primitives.shape import reverse, strided_slice
 
 FULL = slice(None)
-KINDS_OF_INDEX = "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are "
+KINDS_OF_INDEX = (
+    "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are "
     "valid indices"
+)
 
 
 class Subscript(NamedTuple):
