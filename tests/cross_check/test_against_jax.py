@@ -1,0 +1,124 @@
+"""Cross-check against JAX where it is installed (never needed): every expression of cases.py under the transformations.
+
+Both libraries run in float64. Values compared: the expression itself, under jit, its jvp, its gradient (of the sum, weighted),
+vmap over a stack of inputs with jit and grad inside, and second derivatives.
+"""
+
+import re
+
+import numpy
+import pytest
+
+jax = pytest.importorskip("jax", reason="JAX is not installed; these checks are optional")
+
+import vgrad  # noqa: E402
+import vgrad.flatten_util  # noqa: E402
+from tests.cross_check.cases import CASES, variables  # noqa: E402
+
+TRANSFORMATIONS = ("value", "jit", "jvp", "grad", "vmap", "vmap_grad", "second")
+EXPRESSIONS = [(area, text) for area, texts in CASES.items() for text in dict.fromkeys(texts)]
+
+
+def namespace(library):
+    if library is vgrad:
+        import vgrad.scipy.linalg
+        import vgrad.scipy.special
+        import vgrad.scipy.stats
+
+        names = vgrad.numpy, vgrad.lax, vgrad.nn, vgrad.scipy, vgrad.random
+        at = vgrad.numpy.at
+    else:
+        import jax.scipy.linalg
+        import jax.scipy.special
+        import jax.scipy.stats
+
+        jax.config.update("jax_enable_x64", True)
+        names = jax.numpy, jax.lax, jax.nn, jax.scipy, jax.random
+        at = lambda x: jax.numpy.asarray(x).at  # noqa: E731
+    np, lax, nn, scipy, random = names
+    return {
+        "np": np,
+        "lax": lax,
+        "nn": nn,
+        "sp": scipy.special,
+        "sl": scipy.linalg,
+        "norm": scipy.stats.norm,
+        "random": random,
+        "key": random.PRNGKey(7),
+        "AT": at,
+    }
+
+
+def function_of(library, text):
+    """(function of the named inputs, their values)."""
+    inputs = {name: value for name, value in variables().items() if re.search(rf"(?<![\w.'\"]){name}(?![\w'\"(=])", text)}
+    code = compile(text, text, "eval")
+    names = namespace(library)
+    if library is jax:
+        inputs = {name: jax.numpy.asarray(value) for name, value in inputs.items()}
+    return (lambda *values: eval(code, {**names, **dict(zip(inputs, values))})), list(inputs.values())
+
+
+def result_of(library, text, transformation):
+    """Leaves of the expression under the transformation."""
+    function, inputs = function_of(library, text)
+    moving = [n for n, value in enumerate(inputs) if numpy.asarray(value).dtype.kind == "f"]
+
+    def partial(*values):
+        merged = list(inputs)
+        for number, value in zip(moving, values):
+            merged[number] = value
+        return function(*merged)
+
+    primals = [inputs[number] for number in moving]
+    rng = numpy.random.default_rng(1)
+    directions = [numpy.asarray(rng.normal(size=numpy.shape(primal))) for primal in primals]
+    stacks = [numpy.stack([primal, primal * 0.9 + 0.05, primal * 1.1]) for primal in primals]
+
+    def total(*values):
+        leaves = [leaf for leaf in library.tree.leaves(partial(*values))]
+        terms = []
+        for leaf in leaves:
+            kind = numpy.dtype(leaf.dtype).kind if hasattr(leaf, "dtype") else "f"
+            if kind in "fc":
+                weights = numpy.cos(numpy.arange(numpy.size(leaf)) + 1.0).reshape(numpy.shape(leaf))
+                terms.append(library.numpy.sum(library.numpy.real(leaf * (weights * (1 - 0.5j) if kind == "c" else weights))))
+        return sum(terms) if terms else 0.0 * sum(library.numpy.sum(value) for value in values)
+
+    argnums = tuple(range(len(moving)))
+    run = {
+        "value": lambda: function(*inputs),
+        "jit": lambda: library.jit(partial)(*primals),
+        "jvp": lambda: library.jvp(partial, tuple(primals), tuple(directions))[1],
+        "grad": lambda: library.grad(total, argnums)(*primals),
+        "vmap": lambda: library.vmap(library.jit(partial))(*stacks),
+        "vmap_grad": lambda: library.jit(library.vmap(library.grad(total, argnums)))(*stacks),
+        "second": lambda: library.jvp(library.grad(total, argnums), tuple(primals), tuple(directions))[1],
+    }[transformation]
+    return [numpy.asarray(leaf) for leaf in library.tree.leaves(run())]
+
+
+def applies(text, transformation):
+    _, inputs = function_of(vgrad, text)
+    return transformation == "value" or any(numpy.asarray(value).dtype.kind == "f" for value in inputs)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("area, text", EXPRESSIONS, ids=[text[:80] for _, text in EXPRESSIONS])
+def test_agrees_with_jax(area, text):
+    compared = 0
+    for transformation in TRANSFORMATIONS:
+        if not applies(text, transformation):
+            continue
+        try:
+            theirs = result_of(jax, text, transformation)
+        except Exception:  # JAX cannot do this one: there is nothing to compare with
+            continue
+        ours = result_of(vgrad, text, transformation)
+        assert len(ours) == len(theirs), transformation
+        for mine, other in zip(ours, theirs):
+            assert mine.shape == other.shape, f"{transformation}: shape {mine.shape}, JAX {other.shape}"
+            if other.dtype.kind != "V":
+                numpy.testing.assert_allclose(mine, other, rtol=2e-6, atol=2e-8, err_msg=transformation)
+        compared += 1
+    assert compared, "JAX can do none of the transformations of this expression"
