@@ -48,7 +48,7 @@ def taken(index, branches):
 
 
 def same_for_all(transform, branches, count):
-    """(results, flags) of transform(branch, wanted) -> (result, flags): flags are those of any branch, wanted of all."""
+    """(results, flags) of transform(branch, wanted) -> (result, flags), with the flags of any branch wanted of all."""
     flags = [False] * count
     for branch in branches:
         flags = [old or new for old, new in zip(flags, transform(branch, flags)[1])]

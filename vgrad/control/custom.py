@@ -388,7 +388,8 @@ class custom_vjp(Custom):
         name = name_of(self.fun)
         if self.forward is None:
             raise AttributeError(
-                f"No VJP defined for custom_vjp function {name} using defvjp. Write {name}.defvjp({name}_fwd, {name}_bwd)."
+                f"No VJP defined for custom_vjp function {name} using defvjp. "
+                f"Write {name}.defvjp({name}_fwd, {name}_bwd)."
             )
         args = self.positional(args, kwargs)
         static, dynamic, partial = self.split(args)

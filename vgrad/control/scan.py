@@ -22,7 +22,6 @@ from vgrad.control.programs import (
 from vgrad.core.primitive import Primitive
 from vgrad.core.types import ArrayType, type_of
 from vgrad.passes.pipeline import simplified
-from vgrad.primitives.broadcasting import move_axis
 from vgrad.primitives.elementwise import add
 from vgrad.transforms.batch import materialize
 from vgrad.transforms.evaluate import evaluate
@@ -218,7 +217,7 @@ def scan_linearize(operands, tangents, *, jaxpr, length, reverse, num_consts, nu
 
 
 def scan_transpose(cotangents, operands, linear, *, jaxpr, length, reverse, num_consts, num_carry):
-    """A scan in the other direction: cotangents of the carry are handed on, those of consts summed, those of xs stacked."""
+    """A scan in the other direction: carry cotangents are handed on, those of consts summed, those of xs stacked."""
     params = dict(jaxpr=jaxpr, length=length, reverse=reverse, num_consts=num_consts, num_carry=num_carry)
     linear_consts, linear_carry, linear_xs = parts(tuple(linear), num_consts, num_carry)
     _, reached = fixed_point(

@@ -11,8 +11,8 @@ from vgrad.control.programs import (
     closed,
     fixed_point,
     jvp_jaxpr,
-    rearranged,
     rank_like,
+    rearranged,
 )
 from vgrad.core.primitive import Primitive
 from vgrad.core.types import BOOL, INT64, ArrayType, type_of
@@ -105,7 +105,8 @@ def while_linearize(operands, tangents, **params):
 
 def while_transpose(cotangents, operands, linear, **params):
     raise ReverseModeError(
-        "Reverse-mode differentiation does not work for lax.while_loop or lax.fori_loop with dynamic start/stop values.",
+        "Reverse-mode differentiation does not work for lax.while_loop or lax.fori_loop with dynamic start/stop "
+        "values.",
         "Try using lax.scan, or using fori_loop with static start/stop; forward mode (jvp, jacfwd, linearize) works.",
     )
 

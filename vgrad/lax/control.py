@@ -78,9 +78,9 @@ class Body:
         if structure != self.structure:
             raise TypeError(
                 f"{self.what} body function carry input and carry output must have the same pytree structure, but they "
-                f"differ:\n\nThe input carry {self.name} has the structure {self.structure} but the carry output has the "
-                f"structure {structure}.\n\nRevise the function so that the carry output has the same pytree structure as "
-                "the carry input."
+                f"differ:\n\nThe input carry {self.name} has the structure {self.structure} but the carry output has "
+                f"the structure {structure}.\n\nRevise the function so that the carry output has the same pytree "
+                "structure as the carry input."
             )
         others, self.rest_structure = tree.flatten(rest)
         for leaf in leaves + others:
@@ -117,8 +117,8 @@ class Body:
             if not same_type(type_, made):
                 component = f"component {self.name}{tree.keystr(path)}" if path else self.name
                 lines.append(
-                    f"The input carry {component} has type {describe(type_)} but the corresponding output carry component "
-                    f"has type {describe(made)}{differing(type_, made)}."
+                    f"The input carry {component} has type {describe(type_)} but the corresponding output carry "
+                    f"component has type {describe(made)}{differing(type_, made)}."
                 )
         differences = "\n\n".join(lines)
         return (
@@ -221,7 +221,7 @@ def scan_in_python(f, carry, slices, xs_structure, length, reverse):
     return carry, tree.map(lambda *rows: stack_operands(rows), *ys)
 
 
-def map(f, xs, *, batch_size=None):  # noqa: A001: the name of jax.lax.map
+def map(f, xs, *, batch_size=None):  # noqa: A001 (the name of jax.lax.map)
     """`f` of each slice of xs along the leading axis, one after the other, results stacked.
 
     batch_size      so many slices at once, as by vmap
@@ -316,7 +316,8 @@ def known_value(value):
 def fori_loop(lower, upper, body_fun, init_val, *, unroll=None):
     """The last value of `for i in range(lower, upper): val = body_fun(i, val)`, from val = init_val.
 
-    lower, upper    integers. When both are known it is a scan, with all derivatives; else a while_loop, forward mode only.
+    lower, upper    integers. When both are known it is a scan, with all derivatives; else a while_loop, whose
+                    derivatives are those of forward mode
     unroll          accepted so that JAX code runs; without effect
     The index is a weak integer, as Python's own: float32 times i stays float32.
     """
@@ -371,8 +372,8 @@ def cond(pred, true_fun, false_fun, *operands, operand=NO_OPERAND, linear=None):
     pred        boolean scalar, or a number, true unless 0
     operand     in place of the operands, one operand by keyword
     linear      accepted so that JAX code runs; without effect
-    Both functions are staged and must return the same structure, shapes and dtypes; only the one chosen is run. Under vmap
-    with a `pred` that differs between examples both are run for all and each example takes its own.
+    Both functions are staged and must return the same structure, shapes and dtypes; only the one chosen is run. Under
+    vmap with a `pred` that differs between examples both are run for all and each example takes its own.
     Errors: TypeError when outputs differ (names both functions and both types), or pred is not a scalar.
     """
     if operand is not NO_OPERAND:
@@ -454,17 +455,18 @@ def check_branches(names, titles, staged, first, other):
         raise TypeError(
             f"cond branch outputs must have the same pytree structure, but they differ:\n\n{heading}\n\n"
             f"{names[first]} output has the structure {structure} but {names[other]} output has the structure "
-            f"{other_structure}.\n\nRevise {names[first]} and/or {names[other]} so that they have the same pytree structure."
+            f"{other_structure}.\n\nRevise {names[first]} and/or {names[other]} so that they have the same pytree "
+            "structure."
         )
     paths = [path for path, _ in tree.leaves_with_path(structure.unflatten(one.output_types))]
     for path, type_, other_type in zip(paths, one.output_types, two.output_types):
         if not fits(type_, other_type):
             place = f" at path {tree.keystr(path)}" if path else ""
             raise TypeError(
-                f"cond branches must have equal output types but they differ.\n\n{heading}\n\nThe output of {names[first]}"
-                f"{place} has type {describe(type_)} but the corresponding output of {names[other]} has type "
-                f"{describe(other_type)}{differing(type_, other_type)}.\n\nRevise {names[first]} and/or {names[other]} so "
-                "that all output types match."
+                f"cond branches must have equal output types but they differ.\n\n{heading}\n\nThe output of "
+                f"{names[first]}{place} has type {describe(type_)} but the corresponding output of {names[other]} has "
+                f"type {describe(other_type)}{differing(type_, other_type)}.\n\nRevise {names[first]} and/or "
+                f"{names[other]} so that all output types match."
             )
 
 

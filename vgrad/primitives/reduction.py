@@ -224,7 +224,7 @@ def cumulative(name, ufunc, operation):
         pair = operands[0], tangents[0]
         if reverse:
             pair = turned(pair, axis)
-        pair = scan_pairs(combine, pair, axis)
+        pair = scan_pairs(combine, pair, (axis, axis))
         return turned(pair, axis)[1] if reverse else pair[1]
 
     record = Primitive(
@@ -242,28 +242,28 @@ def turned(pair, axis):
     return tuple([reverse(value, axes=(axis,)) for value in pair])
 
 
-def scan_pairs(combine, values, axis):
-    """All prefixes of an associative operation, in about 2 log n steps on whole arrays.
+def scan_pairs(combine, values, axes):
+    """All prefixes of an associative operation along one axis of each value, in about 2 log n steps on whole arrays.
 
     Neighbours are combined; the prefixes of the half as many results are the odd ones of all; one more step gives the
     even ones.
     """
-    length = type_of(values[0]).shape[axis]
+    length = type_of(values[0]).shape[axes[0]]
     if length < 2:
         return values
 
     def part(values, start, stop, step=1):
-        return tuple([slice_axis(value, axis, start, stop, step) for value in values])
+        return tuple([slice_axis(value, axis, start, stop, step) for value, axis in zip(values, axes)])
 
     neighbours = combine(part(values, 0, length - 1, 2), part(values, 1, length, 2))
-    odd = scan_pairs(combine, neighbours, axis)
+    odd = scan_pairs(combine, neighbours, axes)
     first = part(values, 0, 1)
     even = first
     if length > 2:
         before = part(odd, 0, (length - 1) // 2)
         rest = combine(before, part(values, 2, length, 2))
-        even = tuple([concatenate(*pair, axis=axis) for pair in zip(first, rest)])
-    return tuple([interleave(*pair, axis) for pair in zip(even, odd)])
+        even = tuple([concatenate(*pair, axis=axis) for *pair, axis in zip(first, rest, axes)])
+    return tuple([interleave(*pair, axis) for *pair, axis in zip(even, odd, axes)])
 
 
 def interleave(even, odd, axis):

@@ -80,7 +80,8 @@ class Batch(Interpreter):
             if primitive.collective is not None and params["axis_name"] == self.axis.name:
                 output, axis = primitive.collective(self.axis, values, axes, **params)
                 return BatchTracer(self, output, axis)
-            if not mapped:
+            # a program without mapped operands may still ask for the named axis
+            if not mapped and (self.axis.name is None or not primitive.holds_programs):
                 output = keep_weak(self.outer.process(primitive, values, params), values)
                 if not own:
                     return output

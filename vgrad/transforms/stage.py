@@ -81,7 +81,7 @@ class Stage(Interpreter):
             var, held, _ = self.constants[number]
             if held is value or np.array_equal(held, value, equal_nan=value.dtype.kind in "fc"):
                 return var
-        var = Var(type_of(value).strong())
+        var = Var(type_of(value))
         held = value
         if isinstance(value, np.ndarray):  # the program must not change when the user's array does
             held = np.array(value, copy=True, subok=False)
