@@ -1,7 +1,8 @@
 """Selection by conditions with NumPy's names: where, clip, select, piecewise, nan_to_num, and approximate equality.
 
-Relies on primitives and indexing. Derivatives follow the selected values; a NaN derivative of an unselected branch is 0 * NaN = NaN, as in
-JAX: make the branch's own input safe too, where(x > 0, log(where(x > 0, x, 1)), 0).
+Relies on primitives and indexing. Derivatives follow the selected values. Where an unselected branch has an infinite or
+NaN derivative, the result is 0 * NaN = NaN, as in JAX: make the branch's input safe too,
+where(x > 0, log(where(x > 0, x, 1)), 0).
 """
 
 import numpy as np
@@ -66,7 +67,8 @@ def select(condlist, choicelist, default=0):
     """For each element the choice whose condition holds first, else `default`."""
     if len(condlist) != len(choicelist):
         raise ValueError(
-            f"select: list of cases must be same length as list of conditions, got {len(choicelist)} and {len(condlist)}."
+            f"select: list of cases must be same length as list of conditions, "
+            f"got {len(choicelist)} choices and {len(condlist)} conditions."
         )
     if not len(condlist):
         raise ValueError("select with an empty condition list is not possible.")
@@ -98,8 +100,8 @@ def piecewise(x, condlist, funclist, *args, **kw):
         functions.append(0)
     elif len(functions) != len(conditions) + 1:
         raise ValueError(
-            f"piecewise with {len(conditions)} condition(s): either {len(conditions)} or {len(conditions) + 1} functions are "
-            f"expected, got {len(functions)}."
+            f"piecewise with {len(conditions)} condition(s) takes {len(conditions)} functions, or one more as the default; "
+            f"got {len(functions)}."
         )
     values = [function(x, *args, **kw) if callable(function) else function for function in functions]
     values = [broadcast_to(convert_to(operand(value), type_.dtype), type_.shape) for value in values]

@@ -1,12 +1,15 @@
-"""Derivatives of the regularized incomplete gamma function P(a, x) with respect to its order a, on NumPy arrays.
+"""Derivatives of the regularized incomplete gamma function P(a, x) with respect to its order a.
 
-Relies on nothing. scipy.special has P itself, but not this derivative.
+Relies on elementwise. scipy.special has P itself, but not this derivative.
 
 Both forms of P are differentiated term by term: the power series where x <= a + 1, else the continued fraction of
 1 - P (Abramowitz and Stegun 6.5.29 and 6.5.31), evaluated by Lentz's method.
 """
 
 import numpy as np
+
+from vgrad.core.primitive import refuse
+from vgrad.primitives.elementwise import elementwise, inexact
 
 MOST_TERMS = 20_000  # about 10 * sqrt(a) terms are needed near x = a
 
@@ -74,3 +77,9 @@ def fraction_ratio(a, x, digamma):
         if np.all(np.abs(step - 1) <= 1e-16) and np.all(np.abs(fraction * step_slope) <= 1e-16 * np.abs(slope)):
             break
     return -((np.log(x) - digamma(a)) * fraction + slope) * x
+
+
+NO_SECOND = refuse("the derivative of igamma, or of a gamma sample, with respect to a has no derivative itself")
+
+igamma_grad_a = elementwise("igamma_grad_a", derivative_in_order, dtype=inexact, derivatives=(NO_SECOND,) * 2)
+random_gamma_grad = elementwise("random_gamma_grad", derivative_of_sample, dtype=inexact, derivatives=(NO_SECOND,) * 2)

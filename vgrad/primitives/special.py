@@ -7,7 +7,6 @@ import numpy as np
 
 from vgrad.core.primitive import refuse
 from vgrad.core.types import default_float
-from vgrad.primitives import incomplete_gamma
 from vgrad.primitives.comparison import absolute, eq, lt, maximum, replace_zero, select
 from vgrad.primitives.elementwise import (
     add,
@@ -23,6 +22,7 @@ from vgrad.primitives.elementwise import (
     square,
     sub,
 )
+from vgrad.primitives.incomplete_gamma import igamma_grad_a
 
 TWO_BY_ROOT_PI = float(2 / np.sqrt(np.pi))
 ROOT_TWO = float(np.sqrt(2))
@@ -135,18 +135,6 @@ igammac = special(
     lambda y, a, x: neg(igamma_grad_a(a, x)),
     lambda y, a, x: neg(gamma_density(a, x)),
     scipy_name="gammaincc",
-)
-igamma_grad_a = elementwise(
-    "igamma_grad_a", incomplete_gamma.derivative_in_order, dtype=inexact, derivatives=(
-        refuse("igamma has no second derivative with respect to a"),
-        refuse("igamma has no second derivative with respect to a"),
-    ),
-)
-random_gamma_grad = elementwise(
-    "random_gamma_grad", incomplete_gamma.derivative_of_sample, dtype=inexact, derivatives=(
-        refuse("a gamma sample has no second derivative with respect to its shape parameter"),
-        refuse("a gamma sample has no second derivative with respect to its shape parameter"),
-    ),
 )
 
 bessel_i0 = special("bessel_i0", lambda y, x: bessel_i1(x), scipy_name="i0")

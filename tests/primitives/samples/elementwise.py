@@ -1,0 +1,93 @@
+import numpy as np
+
+from tests.primitives.sampling import between, complex_, distinct, fixed, integers, positive, real, sample
+from vgrad.primitives import elementwise
+from vgrad.primitives.elementwise import (
+    acos,
+    acosh,
+    add,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    binary_exponent,
+    cbrt,
+    ceil,
+    div,
+    exp,
+    floor,
+    floor_divide,
+    fmod,
+    gcd,
+    lcm,
+    ldexp,
+    log,
+    log1p,
+    log2,
+    log10,
+    logistic,
+    mul,
+    neg,
+    nextafter,
+    reciprocal,
+    remainder,
+    rint,
+    sign,
+    spacing,
+    sqrt,
+    square,
+    sub,
+    tanh,
+    trunc,
+)
+
+SMOOTH = ["square", "exp", "exp2", "expm1", "sin", "cos", "sinh", "cosh", "tanh", "asinh", "atan", "logistic", "neg"]
+
+SAMPLES = [
+    *[sample(getattr(elementwise, name), real(2, 3)) for name in SMOOTH],
+    *[
+        sample(getattr(elementwise, name), complex_(3))
+        for name in ["exp", "sin", "tanh", "square", "neg", "sqrt", "log"]
+    ],
+    *[sample(binary, real(2, 3), real(3)) for binary in (add, sub, mul)],
+    *[sample(binary, real(2, 1, 3), real(4, 1)) for binary in (add, sub, mul)],
+    *[sample(binary, real(), real(2)) for binary in (add, sub, mul)],
+    *[sample(binary, real(3), complex_(2, 3)) for binary in (add, sub, mul)],
+    *[sample(binary, real(2), integers(-3, 3, 2)) for binary in (add, sub, mul)],
+    *[sample(binary, integers(-3, 3, 2), integers(-3, 3, 2)) for binary in (add, sub, mul)],
+    sample(mul, real(0, 3), real(3)),
+    sample(div, real(2, 3), positive(3)),
+    sample(div, complex_(2), complex_(2)).but(tolerance=100),
+    sample(div, integers(1, 5, 3), integers(1, 5, 3)),
+    sample(neg, integers(-3, 3, 2)),
+    sample(square, integers(-3, 3, 2)),
+    sample(reciprocal, positive(3)),
+    sample(sqrt, positive(3)),
+    sample(sqrt, integers(1, 5, 3)),
+    sample(cbrt, distinct(4)),
+    *[sample(function, positive(3)) for function in (log, log2, log10, log1p)],
+    sample(elementwise.tan, between(-1.3, 1.3, 3)),
+    *[sample(function, between(-0.9, 0.9, 3)) for function in (asin, acos, atanh)],
+    sample(acosh, between(1.2, 3.0, 3)),
+    *[sample(function, complex_(3)).but(tolerance=10) for function in (asinh, atan)],
+    sample(atan2, real(2, 3), positive(3)),
+    sample(atan2, real(3), between(-3, -1, 3)),
+    *[sample(function, distinct(2, 3)) for function in (sign, floor, ceil, trunc)],
+    sample(rint, between(0.6, 1.4, 3)),
+    sample(sign, integers(-2, 3, 4)),
+    *[sample(function, between(0.1, 0.9, 3), between(1.1, 1.9, 2, 1)) for function in (floor_divide, remainder, fmod)],
+    *[sample(function, between(-7.9, -7.1, 3), between(2.1, 2.2, 3)) for function in (floor_divide, remainder, fmod)],
+    *[
+        sample(function, integers(-9, 9, 5), integers(1, 5, 5))
+        for function in (floor_divide, remainder, fmod, gcd, lcm)
+    ],
+    sample(ldexp, real(2, 3), integers(-3, 3, 3, dtype=np.int32)),
+    sample(nextafter, fixed(real(3)), fixed(real(3))),
+    sample(spacing, fixed(real(3))),
+    sample(binary_exponent, distinct(4)),
+    sample(tanh, integers(-2, 2, 3)),
+    sample(logistic, between(-40, 40, 5)),
+    sample(logistic, integers(-2, 2, 3)),
+    sample(exp, real()),
+]
