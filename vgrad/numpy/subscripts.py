@@ -35,10 +35,12 @@ class Subscript(NamedTuple):
     """An index, fitted to the shape of the array.
 
     entries     in order, one per axis of the array or new axis: None, a slice, an int, or an array of integers
+    place       where in the result the axes of the index arrays stand: how many others come before
     distinct    whether all arrays come from one mask, so that no element is met twice
     """
 
     entries: tuple
+    place: int
     distinct: bool
 
 
@@ -115,12 +117,13 @@ def read_index(index, shape, strict=True):
         raise IndexError("an index can only have a single ellipsis ('...')")
     place = ellipses[0] if ellipses else len(parts)
     parts[place : place + 1] = [FULL] * (len(shape) - taken)
-    entries, lengths, masks, axis = [], [], 0, 0
-    for part in parts:
+    entries, lengths, gap, axis = [], [], 0, 0
+    for number, part in enumerate(parts):
+        if number == place and ellipses:
+            gap = len(entries)
         if part is None:
             entries.append(None)
         elif type(part) is bool:
-            masks += 1
             entries.append(np.zeros(int(part), INT64))
             lengths.append(1)
         elif isinstance(part, slice):
@@ -128,7 +131,6 @@ def read_index(index, shape, strict=True):
             lengths.append(shape[axis])
             axis += 1
         elif not isinstance(part, (int, Tracer)) and part.dtype.kind == "b":
-            masks += 1
             entries += mask_places(part, shape[axis : axis + part.ndim], axis)
             lengths += part.shape
             axis += part.ndim
@@ -137,9 +139,10 @@ def read_index(index, shape, strict=True):
             lengths.append(shape[axis])
             axis += 1
     arrays = sum(is_array(entry) for entry in entries)
+    common_shape([entry for entry in entries if is_array(entry)])
     flags = [part for part in parts if type(part) is bool or (is_array(part) and part.dtype.kind == "b")]
     distinct = len(flags) == 1 and arrays == (1 if type(flags[0]) is bool else flags[0].ndim)
-    return Subscript(tuple(entries), distinct), tuple(lengths)
+    return Subscript(tuple(entries), place_of_arrays(entries, gap), distinct), tuple(lengths)
 
 
 def is_array(entry):
@@ -250,7 +253,7 @@ def read(x, subscript, mode=None, fill_value=None, wrap=True, unique=False):
         kept = type_of(taken).ndim - rank
         inside = reshape_to(inside, type_of(inside).shape + (1,) * kept)
         taken = select(inside, taken, fill_of(type_of(taken).dtype, fill_value))
-    place = place_of_arrays(entries)
+    place = subscript.place
     if place == 0 or rank == 0:
         return taken
     order = [*range(rank, rank + place), *range(rank), *range(rank + place, type_of(taken).ndim)]
@@ -286,13 +289,22 @@ def slices_of(x, entries):
 
 
 def common_shape(arrays):
-    return broadcast_shapes(*[type_of(array).shape for array in arrays])
+    shapes = [type_of(array).shape for array in arrays]
+    try:
+        return broadcast_shapes(*shapes)
+    except ValueError:
+        raise IndexError(
+            "shape mismatch: indexing arrays could not be broadcast together with shapes " + " ".join(map(str, shapes))
+        ) from None
 
 
-def place_of_arrays(entries):
-    """Where NumPy puts the axes of the index arrays: in place of them, or in front if something stands between them."""
+def place_of_arrays(entries, gap):
+    """Where NumPy puts the axes of the index arrays: in place of them, or in front if something stands between them.
+
+    gap     the position of the ellipsis, which separates even where it stands for no axis
+    """
     positions = [number for number, entry in enumerate(entries) if is_array(entry) or isinstance(entry, int)]
-    if positions[-1] - positions[0] >= len(positions):
+    if not positions or positions[-1] - positions[0] >= len(positions) or positions[0] < gap <= positions[-1]:
         return 0
     return positions[0]
 
@@ -338,7 +350,7 @@ def write(x, subscript, values, kind, mode=None, wrap=True, unique=False):
     arrays, _ = placed(arrays, lengths, mode, wrap)
     if any([is_array(entry) or (isinstance(entry, slice) and entry.step != 1) for entry in entries]):
         unique = unique or subscript.distinct or all_distinct(arrays, lengths)
-        return write_scattered(x, entries, arrays, values, kind, unique)
+        return write_scattered(x, subscript, arrays, values, kind, unique)
     bounds = [(e, e + 1) if isinstance(e, int) else (e.start, e.stop) for e in entries if e is not None]
     kept = [1 if entry is None else length_of(entry) for entry in entries if not isinstance(entry, int)]
     sizes = tuple([stop - start for start, stop in bounds])
@@ -366,11 +378,10 @@ def fitted(values, shape):
     return broadcast_to(reshape_to(values, own), shape)
 
 
-def write_scattered(x, entries, arrays, values, kind, unique):
+def write_scattered(x, subscript, arrays, values, kind, unique):
     """The update as a scatter: every axis that is not taken whole gets an index array."""
-    shape = type_of(x).shape
-    common = common_shape(arrays) if arrays else ()
-    place = place_of_arrays(entries) if arrays else 0
+    entries, place = subscript.entries, subscript.place
+    shape, common = type_of(x).shape, common_shape(arrays)
     # the axes of the indexed part: (axis of x or None for a new one, length), those of the arrays left out
     kept, axis = [], 0
     for entry in entries:
@@ -413,7 +424,7 @@ def write_scattered(x, entries, arrays, values, kind, unique):
 
 def all_distinct(arrays, lengths):
     """Whether index arrays surely name no place twice: known to, or only one place."""
-    shape = common_shape(arrays) if arrays else ()
+    shape = common_shape(arrays)
     if math.prod(shape) <= 1:
         return True
     if any([isinstance(array, Tracer) for array in arrays]):
