@@ -1,7 +1,6 @@
 """sort, argsort of one or several keys, and searchsorted.
 
-Relies on indexing. Equal elements keep their order, so that a sorted array's derivative goes to the first of them first.
-NaNs come last, as in NumPy.
+Relies on indexing. Equal elements keep their order, and so do their derivatives; NaNs come last.
 """
 
 import numpy as np
@@ -16,7 +15,7 @@ from vgrad.primitives.shape import reverse
 
 
 def take_along(value, indices, axis, unique=False):
-    """value[..., indices[...], ...] along one axis; other axes are equal. `unique` promises that no index comes twice."""
+    """value[..., indices[...], ...] along one axis; the others are equal. `unique`: no index comes twice."""
     shape = type_of(indices).shape
     places = []
     for place, length in enumerate(shape):
