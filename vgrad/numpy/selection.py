@@ -100,8 +100,8 @@ def piecewise(x, condlist, funclist, *args, **kw):
         functions.append(0)
     elif len(functions) != len(conditions) + 1:
         raise ValueError(
-            f"piecewise with {len(conditions)} condition(s) takes {len(conditions)} functions, or one more as the default; "
-            f"got {len(functions)}."
+            f"piecewise takes one function per condition, and one more as the default: for {len(conditions)} condition(s) "
+            f"got {len(functions)} functions."
         )
     values = [function(x, *args, **kw) if callable(function) else function for function in functions]
     values = [broadcast_to(convert_to(operand(value), type_.dtype), type_.shape) for value in values]
