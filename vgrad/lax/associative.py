@@ -15,7 +15,7 @@ def associative_scan(fn, elems, reverse=False, axis=0):
 
     fn          associative; takes and returns pytrees like elems, of any length along the axis, element by element
     elems       pytree of arrays of equal length along `axis`
-    reverse     suffixes instead: fn runs from the last element to the first
+    reverse     from the last element to the first: ..., fn(fn(xn, xn-1), xn-2), fn(xn, xn-1), xn
     Errors:     TypeError for an fn that is not callable, ValueError when lengths differ.
     Cost:       about 2 n applications of fn to single elements, in 2 log n calls.
     Source:     Blelloch, "Prefix sums and their applications", 1990.
@@ -23,6 +23,8 @@ def associative_scan(fn, elems, reverse=False, axis=0):
     if not callable(fn):
         raise TypeError("lax.associative_scan: fn argument should be callable.")
     leaves, structure = flatten_args(fn, (elems,), purpose="lax.associative_scan")
+    if not leaves:
+        return elems
     axes = [axis % type_of(leaf).ndim for leaf in leaves]
     lengths = [type_of(leaf).shape[place] for leaf, place in zip(leaves, axes)]
     if len(set(lengths)) > 1:
@@ -32,11 +34,7 @@ def associative_scan(fn, elems, reverse=False, axis=0):
         )
 
     def combine(first, second):
-        pair = (structure.unflatten(first)[0], structure.unflatten(second)[0])
-        return tree.leaves(fn(*reversed(pair)) if reverse else fn(*pair))
-
-    if not leaves:
-        return elems
+        return tree.leaves(fn(structure.unflatten(first)[0], structure.unflatten(second)[0]))
 
     if reverse:
         leaves = [flipped(leaf, axes=(place,)) for leaf, place in zip(leaves, axes)]
