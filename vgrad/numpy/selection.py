@@ -100,8 +100,8 @@ def piecewise(x, condlist, funclist, *args, **kw):
         functions.append(0)
     elif len(functions) != len(conditions) + 1:
         raise ValueError(
-            f"piecewise takes one function per condition, and one more as the default: for {len(conditions)} condition(s) "
-            f"got {len(functions)} functions."
+            f"piecewise takes one function per condition, and perhaps one more as the default; "
+            f"got {len(functions)} functions for {len(conditions)} condition(s)."
         )
     values = [function(x, *args, **kw) if callable(function) else function for function in functions]
     values = [broadcast_to(convert_to(operand(value), type_.dtype), type_.shape) for value in values]

@@ -100,6 +100,7 @@ expi = special("expi", lambda y, x: div(exp(x), x))
 spence = special("spence", spence_derivative)
 xlogy = special("xlogy", lambda y, x0, x1: log(x1), lambda y, x0, x1: div(x0, x1))
 xlog1py = special("xlog1py", lambda y, x0, x1: log1p(x1), lambda y, x0, x1: div(x0, add(x1, 1)))
+logit = special("logit", lambda y, x: div(1, mul(x, sub(1, x))))
 entr = special("entr", lambda y, x: sub(-1, log(x)))
 
 lgamma = special("lgamma", lambda y, x: digamma(x), scipy_name="gammaln")

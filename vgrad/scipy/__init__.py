@@ -1,3 +1,4 @@
-"""Being written."""
+"""SciPy's names on vgrad's primitives: special, stats, linalg.
 
-__all__ = []
+Relies on vgrad.numpy. Import the part you use: `from vgrad.scipy.special import logsumexp`.
+"""

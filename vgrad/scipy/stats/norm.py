@@ -1,0 +1,59 @@
+"""The normal distribution with mean `loc` and standard deviation `scale`.
+
+Relies on primitives. All arguments broadcast.
+"""
+
+import math
+
+from vgrad.numpy.operands import operand
+from vgrad.primitives.elementwise import add, div, exp, log, mul, neg, square, sub
+from vgrad.primitives.special import log_ndtr, ndtr, ndtri
+
+__all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
+
+HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+def standardized(x, loc, scale):
+    return div(sub(operand(x), operand(loc)), operand(scale))
+
+
+def logpdf(x, loc=0, scale=1):
+    """Log of the density."""
+    z = standardized(x, loc, scale)
+    return neg(add(mul(0.5, square(z)), add(HALF_LOG_TWO_PI, log(operand(scale)))))
+
+
+def pdf(x, loc=0, scale=1):
+    """The density."""
+    return exp(logpdf(x, loc, scale))
+
+
+def cdf(x, loc=0, scale=1):
+    """Probability of a value below x."""
+    return ndtr(standardized(x, loc, scale))
+
+
+def logcdf(x, loc=0, scale=1):
+    """Log of cdf, finite far into the lower tail."""
+    return log_ndtr(standardized(x, loc, scale))
+
+
+def sf(x, loc=0, scale=1):
+    """Probability of a value above x, without cancellation."""
+    return ndtr(neg(standardized(x, loc, scale)))
+
+
+def logsf(x, loc=0, scale=1):
+    """Log of sf, finite far into the upper tail."""
+    return log_ndtr(neg(standardized(x, loc, scale)))
+
+
+def ppf(q, loc=0, scale=1):
+    """The value below which the probability is q."""
+    return add(mul(ndtri(operand(q)), operand(scale)), operand(loc))
+
+
+def isf(q, loc=0, scale=1):
+    """The value above which the probability is q."""
+    return sub(operand(loc), mul(ndtri(operand(q)), operand(scale)))
