@@ -1,1 +1,453 @@
-__all__ = []
+"""Medians, quantiles, covariance and histograms.
+
+Relies on numpy.reductions and numpy.creation.
+"""
+
+import math
+
+import numpy as np
+
+from vgrad.core.interpreter import NOT_CONCRETE, Tracer
+from vgrad.core.types import INT64, PYTHON_SCALARS, promote, type_of
+from vgrad.errors import ConcretizationTypeError, ShapeError
+from vgrad.numpy.creation import linspace
+from vgrad.numpy.operands import axes_of, operand, refuse_out
+from vgrad.numpy.reductions import average, inexact_dtype, max, min, sum
+from vgrad.numpy.selection import clip
+from vgrad.primitives.bits import bitwise_and
+from vgrad.primitives.broadcasting import broadcast_to, convert_to, permute, reshape_to
+from vgrad.primitives.comparison import clamp, eq, isnan, le, logical_not, maximum, select
+from vgrad.primitives.complex import complex_of, conj, imag, real
+from vgrad.primitives.contraction import contract
+from vgrad.primitives.elementwise import add, ceil, div, floor, mul, sqrt, sub
+from vgrad.primitives.indexing import gather, scatter
+from vgrad.primitives.reduction import merge_axes, reduce_or
+from vgrad.primitives.shape import concatenate, reverse, slice_axis
+from vgrad.primitives.sorting import searchsorted, sort
+
+__all__ = [
+    "bincount",
+    "corrcoef",
+    "cov",
+    "digitize",
+    "histogram",
+    "histogram2d",
+    "histogram_bin_edges",
+    "histogramdd",
+    "median",
+    "nanmedian",
+    "nanpercentile",
+    "nanquantile",
+    "percentile",
+    "quantile",
+]
+
+
+def concrete(value):
+    """The value without derivatives as a NumPy array or Python scalar, or NOT_CONCRETE."""
+    return value.concrete() if isinstance(value, Tracer) else value
+
+
+# --------------------------------------------------------------------------------------------------------- quantiles
+
+# Methods that interpolate: (alpha, beta) of Hyndman and Fan, "Sample quantiles in statistical packages", 1996.
+CONTINUOUS = {
+    "interpolated_inverted_cdf": (0.0, 1.0),
+    "hazen": (0.5, 0.5),
+    "weibull": (0.0, 0.0),
+    "linear": (1.0, 1.0),
+    "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
+}
+DISCRETE = ("lower", "higher", "midpoint", "nearest", "inverted_cdf")
+
+
+def quantiles(name, a, q, axis, keepdims, method, skip_nans=False):
+    """Quantiles along axes, the axes of `q` in front."""
+    a, q = operand(a, name), operand(q, "q")
+    if method not in CONTINUOUS and method not in DISCRETE:
+        raise ValueError(f"{name}: method must be one of {', '.join([*CONTINUOUS, *DISCRETE])}, got {method!r}.")
+    type_, q_type = type_of(a), type_of(q)
+    if type_.dtype.kind == "c":
+        raise TypeError(f"{name}: a must be an array of real numbers, got {type_}.")
+    known = concrete(q)
+    if known is not NOT_CONCRETE and not np.all((np.asarray(known) >= 0) & (np.asarray(known) <= 1)):
+        raise ValueError("Quantiles must be in the range [0, 1]" if name != "percentile" else PERCENTILE_RANGE)
+    axes = axes_of(axis, type_.ndim, name)
+    keeps_dtype = method in ("lower", "higher", "nearest", "inverted_cdf")
+    dtype = type_.dtype if keeps_dtype else inexact_dtype(promote(type_, q_type)[0])
+    values = merge_axes(a if keeps_dtype else convert_to(a, dtype), axes)
+    result = quantiles_of_first_axis(values, q, method, skip_nans)
+    kept = tuple([1 if place in axes else length for place, length in enumerate(type_.shape)])
+    rest = kept if keepdims else type_of(values).shape[1:]
+    return reshape_to(result, q_type.shape + rest)
+
+
+PERCENTILE_RANGE = "Percentiles must be in the range [0, 100]"
+
+
+def quantiles_of_first_axis(values, q, method, skip_nans):
+    """Quantiles along axis 0: shape q.shape + (the other axes)."""
+    length, *rest = type_of(values).shape
+    dtype, q_shape = type_of(values).dtype, type_of(q).shape
+    if length == 0:
+        return np.full(q_shape + tuple(rest), np.nan if dtype.kind == "f" else 0, dtype)
+    missing = isnan(values) if dtype.kind == "f" else None
+    spread = q_shape + (1,) * len(rest)
+    count = length
+    if skip_nans and missing is not None:
+        count = sum(logical_not(missing), axis=0)
+        q = reshape_to(q, spread)
+    index = virtual_index(q, count, method)
+    last = maximum(sub(count, 1), 0)
+    low = clamp(0, convert_to(floor(index), INT64), last)
+    high = clamp(0, convert_to(ceil(index), INT64), last)
+    ordered = sort(values, axis=0)
+    if type_of(low).shape == q_shape and not (skip_nans and missing is not None):
+        take = [gather(ordered, place, axes=(0,)) for place in (low, high)]
+        weight = reshape_to(sub(index, floor(index)), spread)
+    else:
+        others = [np.arange(n).reshape((n,) + (1,) * (len(rest) - axis - 1)) for axis, n in enumerate(rest)]
+        axes = tuple(range(len(rest) + 1))
+        take = [
+            gather(ordered, broadcast_to(place, q_shape + tuple(rest)), *others, axes=axes) for place in (low, high)
+        ]
+        weight = sub(index, floor(index))
+    result = between(*take, weight, low, method)
+    if missing is None or skip_nans:
+        return result
+    return select(reduce_or(missing, axes=(0,)), dtype.type(np.nan), result)
+
+
+def virtual_index(q, count, method):
+    """Where the quantile lies among the ordered elements 0 ... count - 1; not always at one of them."""
+    if method in CONTINUOUS and method != "linear":
+        alpha, beta = CONTINUOUS[method]
+        return sub(add(mul(q, add(count, 1 - alpha - beta)), alpha), 1.0)
+    if method == "inverted_cdf":
+        return sub(mul(q, count), 1.0)
+    return mul(q, sub(count, 1))
+
+
+def between(low, high, weight, place, method):
+    """The quantile from its neighbours; `weight` is how far it lies from the lower one."""
+    dtype = type_of(low).dtype
+    if method in ("lower", "higher", "inverted_cdf"):
+        return low if method == "lower" else high
+    if method == "nearest":  # half way the even element, as NumPy rounds
+        even = reshape_to(eq(bitwise_and(place, 1), 0), type_of(weight).shape)
+        return select(select(eq(weight, 0.5), even, le(weight, 0.5)), low, high)
+    if method == "midpoint":
+        return mul(add(low, high), dtype.type(0.5))
+    weight = clip(convert_to(weight, dtype), 0, 1)
+    return add(mul(low, sub(1, weight)), mul(high, weight))
+
+
+def quantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None,
+             interpolation=None):  # fmt: skip
+    """The q-th quantiles, q in [0, 1], along axes (None: of all elements). NaN where an element is NaN.
+
+    method  linear, lower, higher, midpoint, nearest, inverted_cdf, and NumPy's other methods that interpolate
+    Shapes:  q.shape + (a's shape without the axes).
+    Errors:  ValueError for q out of range (if its value is known); weights= is not supported.
+    """
+    refuse_out(out, "quantile")
+    if weights is not None:
+        raise NotImplementedError("quantile: weights= is not supported.")
+    return quantiles("quantile", a, q, axis, keepdims, interpolation or method)
+
+
+def hundredth(q):
+    q = operand(q, "q")
+    return q / 100 if type(q) in PYTHON_SCALARS else div(q, 100)
+
+
+def percentile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None,
+               interpolation=None):  # fmt: skip
+    """quantile with q in [0, 100]."""
+    refuse_out(out, "percentile")
+    if weights is not None:
+        raise NotImplementedError("percentile: weights= is not supported.")
+    return quantiles("percentile", a, hundredth(q), axis, keepdims, interpolation or method)
+
+
+def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    """The middle element, or the mean of the two in the middle. NaN where an element is NaN."""
+    refuse_out(out, "median")
+    return quantiles("median", a, 0.5, axis, keepdims, "midpoint")
+
+
+def nanquantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None,
+                interpolation=None):  # fmt: skip
+    """quantile of the elements that are not NaN; NaN of none."""
+    refuse_out(out, "nanquantile")
+    if weights is not None:
+        raise NotImplementedError("nanquantile: weights= is not supported.")
+    return quantiles("nanquantile", a, q, axis, keepdims, interpolation or method, skip_nans=True)
+
+
+def nanpercentile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None,
+                  interpolation=None):  # fmt: skip
+    """percentile of the elements that are not NaN; NaN of none."""
+    refuse_out(out, "nanpercentile")
+    if weights is not None:
+        raise NotImplementedError("nanpercentile: weights= is not supported.")
+    return quantiles("nanpercentile", a, hundredth(q), axis, keepdims, interpolation or method, skip_nans=True)
+
+
+def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    """median of the elements that are not NaN; NaN of none."""
+    refuse_out(out, "nanmedian")
+    return quantiles("nanmedian", a, 0.5, axis, keepdims, "midpoint", skip_nans=True)
+
+
+# -------------------------------------------------------------------------------------------------------- covariance
+
+
+def rows_of(m, rowvar, name):
+    """The variables as rows: shape (variables, observations)."""
+    m = operand(m, name)
+    type_ = type_of(m)
+    if type_.ndim > 2:
+        raise ShapeError(f"{name}: an array of at most two axes is needed, got shape {type_.shape}.")
+    if type_.ndim < 2:
+        return reshape_to(m, (1, type_.size))
+    return m if rowvar or type_.shape[0] == 1 else permute(m, permutation=(1, 0))
+
+
+def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
+    """Covariance of variables, the rows of `m` (columns for rowvar=False) and of `y`, over their observations.
+
+    Divided by N - 1, by N with bias=True, by N - ddof if that is given. fweights say how often an observation was made,
+    aweights how much it weighs.
+    """
+    if ddof is not None and ddof != int(ddof):
+        raise ValueError("ddof must be integer")
+    ddof = ddof if ddof is not None else 0 if bias else 1
+    rows = rows_of(m, rowvar, "cov")
+    if y is not None:
+        other = rows_of(y, rowvar, "cov")
+        both, _ = promote(type_of(rows), type_of(other))
+        rows = concatenate(convert_to(rows, both), convert_to(other, both), axis=0)
+    common = inexact_dtype(type_of(rows).dtype) if dtype is None else np.dtype(dtype)
+    rows = convert_to(rows, common)
+    weights = None
+    for given, name in ((fweights, "fweights"), (aweights, "aweights")):
+        if given is None:
+            continue
+        given = operand(given, name)
+        if type_of(given).shape != type_of(rows).shape[1:]:
+            raise ShapeError(
+                f"cov: {name} of shape {type_of(given).shape} do not fit {type_of(rows).shape[1]} observations."
+            )
+        weights = given if weights is None else mul(weights, given)
+    center, total = average(rows, axis=1, weights=weights, returned=True)
+    total = real(slice_axis(total, 0, 0, 1)) if type_of(total).dtype.kind == "c" else slice_axis(total, 0, 0, 1)
+    if weights is None:
+        divisor = type_of(rows).shape[1] - ddof
+    elif ddof == 0:
+        divisor = total
+    elif aweights is None:
+        divisor = sub(total, ddof)
+    else:
+        divisor = sub(total, div(mul(ddof, sum(mul(weights, operand(aweights)), keepdims=True)), total))
+    divisor = maximum(divisor, 0)
+    rows = sub(rows, reshape_to(center, type_of(center).shape + (1,)))
+    weighted = rows if weights is None else convert_to(mul(rows, weights), type_of(rows).dtype)
+    second = conj(weighted) if common.kind == "c" else weighted
+    products = contract(rows, convert_to(second, type_of(rows).dtype), spec="io,jo->ij")
+    result = div(products, convert_to(divisor, np.zeros(0, type_of(rows).dtype).real.dtype))
+    return reshape_to(result, tuple([length for length in type_of(result).shape if length != 1]))
+
+
+def corrcoef(x, y=None, rowvar=True, *, dtype=None):
+    """Pearson's correlation coefficients of variables, in [-1, 1]; arguments as cov."""
+    covariance = cov(x, y, rowvar, dtype=dtype)
+    type_ = type_of(covariance)
+    if type_.ndim == 0:
+        return div(covariance, covariance)
+    variances = contract(covariance, spec="ii->i")
+    spread = sqrt(real(variances) if type_.dtype.kind == "c" else variances)
+    size = type_.shape[0]
+    result = div(div(covariance, reshape_to(spread, (size, 1))), spread)
+    if type_.dtype.kind == "c":
+        return complex_of(clip(real(result), -1, 1), clip(imag(result), -1, 1))
+    return clip(result, -1, 1)
+
+
+# -------------------------------------------------------------------------------------------------------- histograms
+
+
+def counted_at(places, size, weights):
+    """How often each of 0 ... size - 1 occurs in the flat integer array, or the sum of weights; others are dropped."""
+    if weights is None:
+        weights = np.ones(type_of(places).shape, np.int64)
+    return scatter(np.zeros(size, type_of(weights).dtype), weights, places, axes=(0,), kind="add")
+
+
+def bincount(x, /, weights=None, minlength=0, *, length=None):
+    """How often each nonnegative integer occurs in `x` (one axis), or the sum of `weights` there.
+
+    length  size of the result; larger values are dropped. Needed under jit and vmap; else the largest value decides.
+    Edges:  negative values count as 0 where `x` is traced; else they are an error.
+    """
+    x = operand(x, "bincount")
+    type_ = type_of(x)
+    if type_.ndim != 1:
+        raise ShapeError(f"bincount: object of too small depth or more than one axis, got shape {type_.shape}.")
+    if type_.dtype.kind not in "iub":
+        raise TypeError(f"bincount: x must have integers, got {type_}.")
+    known = concrete(x)
+    if length is None:
+        if known is NOT_CONCRETE:
+            raise ConcretizationTypeError(
+                f"bincount: the size of the result depends on the values of x, a traced array of type {type_}.",
+                "Give the number of bins: bincount(x, length=n).",
+            )
+        known = np.asarray(known)
+        if known.size and known.min() < 0:
+            raise ValueError("bincount: 'list' argument must have no negative elements")
+        length = int(np.maximum(minlength, known.max(initial=-1) + 1))
+    if weights is not None:
+        weights = operand(weights, "weights")
+        if type_of(weights).shape != type_.shape:
+            raise ShapeError(
+                f"bincount: The weights and list don't have the same length: "
+                f"weights of shape {type_of(weights).shape}, x of shape {type_.shape}."
+            )
+        weights = convert_to(weights, inexact_dtype(type_of(weights).dtype))
+    return counted_at(maximum(convert_to(x, INT64), 0), int(length), weights)
+
+
+def digitize(x, bins, right=False):
+    """Number (int64) of the bin that each element lies in: i where bins[i-1] <= x < bins[i], 0 below, len(bins) above.
+
+    right   bins[i-1] < x <= bins[i] instead
+    `bins` increase or decrease; which one is seen from the first and the last of them.
+    """
+    x, bins = operand(x, "digitize"), operand(bins, "bins")
+    if type_of(bins).ndim != 1:
+        raise ShapeError(f"digitize: bins must have one axis, got shape {type_of(bins).shape}.")
+    count = type_of(bins).shape[0]
+    if count == 0:
+        return np.zeros(type_of(x).shape, np.int64)
+    dtype, _ = promote(type_of(x), type_of(bins))
+    x, bins = convert_to(x, dtype), convert_to(bins, dtype)
+    side = "left" if right else "right"
+    increasing = searchsorted(bins, x, side=side)
+    decreasing = sub(count, searchsorted(reverse(bins, axes=(0,)), x, side=side))
+    grows = reshape_to(le(slice_axis(bins, 0, 0, 1), slice_axis(bins, 0, count - 1, count)), ())
+    return select(grows, increasing, decreasing)
+
+
+def histogram_bin_edges(a, bins=10, range=None, weights=None):
+    """Edges of `bins` bins of equal width from the smallest to the largest element, or over `range`.
+
+    bins    a number, an array of edges (returned as it is), or the name of a rule of NumPy's (for known values)
+    """
+    a = operand(a, "histogram_bin_edges")
+    if isinstance(bins, str):
+        return np.histogram_bin_edges(np.asarray(a), bins, range, weights)
+    bins = operand(bins, "bins")
+    if type_of(bins).ndim == 1:
+        return bins
+    count = int(bins)
+    if count < 1:
+        raise ValueError(f"`bins` must be positive, when an integer, got {count}.")
+    type_ = type_of(a)
+    dtype = inexact_dtype(type_.dtype)
+    if range is not None:
+        low, high = [operand(end, "range") for end in range]
+        known = concrete(low), concrete(high)
+        if NOT_CONCRETE not in known and known[0] > known[1]:
+            raise ValueError(f"max must be larger than min in range parameter, got {known}.")
+    elif type_.size == 0:
+        low, high = 0.0, 1.0
+    else:
+        low, high = min(a), max(a)
+    low, high = convert_to(low, dtype), convert_to(high, dtype)
+    flat = eq(low, high)
+    half = dtype.type(0.5)
+    low, high = select(flat, sub(low, half), low), select(flat, add(high, half), high)
+    return linspace(low, high, count + 1, dtype=dtype)
+
+
+def bin_numbers(values, edges):
+    """Bin of each value: 1 ... len(edges) - 1; 0 and len(edges) outside. The last bin includes its right edge."""
+    dtype, _ = promote(type_of(values), type_of(edges))
+    values, edges = convert_to(values, dtype), convert_to(edges, dtype)
+    count = type_of(edges).shape[0]
+    places = searchsorted(edges, values, side="right")
+    return select(eq(values, slice_axis(edges, 0, count - 1, count)), count - 1, places)
+
+
+def histogram(a, bins=10, range=None, density=None, weights=None):
+    """(counts, edges): how many elements, or what sum of weights, lies in each bin [edge, next edge).
+
+    The last bin includes its right edge.
+
+    bins, range     as histogram_bin_edges
+    density         divide by the total and the widths, so that the integral is 1
+    Counts are int64, or have the weights' dtype; they have a derivative with respect to the weights only.
+    """
+    a = operand(a, "histogram")
+    if weights is not None:
+        weights = operand(weights, "weights")
+        if type_of(weights).shape != type_of(a).shape:
+            raise ShapeError(
+                f"histogram: weights should have the same shape as a, got shapes {type_of(weights).shape} "
+                f"and {type_of(a).shape}."
+            )
+        weights = reshape_to(weights, (type_of(a).size,))
+    edges = histogram_bin_edges(a, bins, range, weights)
+    places = bin_numbers(reshape_to(a, (type_of(a).size,)), edges)
+    count = type_of(edges).shape[0]
+    counts = slice_axis(counted_at(places, count + 1, weights), 0, 1, count)
+    if density:
+        widths = sub(slice_axis(edges, 0, 1, count), slice_axis(edges, 0, 0, count - 1))
+        counts = div(div(counts, widths), sum(counts))
+    return counts, edges
+
+
+def histogramdd(sample, bins=10, range=None, density=None, weights=None):
+    """(counts, list of edges) of points with D coordinates: `sample` of shape (N, D), or D arrays of shape (N,).
+
+    bins    a number or an array of edges, or one of these for each coordinate
+    range   (low, high) or None for each coordinate
+    """
+    if isinstance(sample, (list, tuple)):
+        columns = [operand(column, "histogramdd") for column in sample]
+    else:
+        sample = operand(sample, "histogramdd")
+        shape = type_of(sample).shape
+        if len(shape) != 2:
+            raise ShapeError(f"histogramdd: sample must have shape (N, D), got {shape}.")
+        columns = [reshape_to(slice_axis(sample, 1, d, d + 1), shape[:1]) for d in np.arange(shape[1]).tolist()]
+    bins = [bins] * len(columns) if np.ndim(bins) == 0 else list(bins)
+    if len(bins) != len(columns):
+        raise ValueError("The dimension of bins must be equal to the dimension of the sample x.")
+    ranges = [None] * len(columns) if range is None else list(range)
+    edges = [histogram_bin_edges(column, *each) for column, *each in zip(columns, bins, ranges, strict=True)]
+    sizes = [type_of(each).shape[0] + 1 for each in edges]
+    flat = 0
+    for column, each, size in zip(columns, edges, sizes):
+        flat = add(mul(flat, size), bin_numbers(column, each))
+    counts = reshape_to(counted_at(flat, math.prod(sizes), None if weights is None else operand(weights)), tuple(sizes))
+    for axis, size in enumerate(sizes):
+        counts = slice_axis(counts, axis, 1, size - 1)
+    counts = convert_to(counts, inexact_dtype(type_of(counts).dtype))
+    if density:
+        counts = div(counts, sum(counts))
+        for axis, each in enumerate(edges):
+            size = type_of(each).shape[0]
+            widths = sub(slice_axis(each, 0, 1, size), slice_axis(each, 0, 0, size - 1))
+            counts = div(counts, reshape_to(widths, (size - 1,) + (1,) * (len(edges) - axis - 1)))
+    return counts, edges
+
+
+def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
+    """(counts, edges of x, edges of y) of points (x, y): histogramdd of two coordinates."""
+    if np.ndim(bins) == 1 and len(bins) != 2:
+        bins = [bins, bins]
+    counts, (x_edges, y_edges) = histogramdd([x, y], bins, range, density, weights)
+    return counts, x_edges, y_edges
