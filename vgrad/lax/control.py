@@ -10,6 +10,7 @@ from vgrad.config import config
 from vgrad.control import cond as branching
 from vgrad.control import scan as scanning
 from vgrad.control import while_loop as looping
+from vgrad.control.implicit import custom_linear_solve, custom_root
 from vgrad.control.programs import closed, same_type, with_outer_inputs
 from vgrad.control.stop_gradient import stop_gradient as without_gradient
 from vgrad.core.functions import Flat, check_leaf, flatten_args, name_of, parameter_names
@@ -28,6 +29,8 @@ from vgrad.transforms.stage import stage
 __all__ = [
     "associative_scan",
     "cond",
+    "custom_linear_solve",
+    "custom_root",
     "fori_loop",
     "map",
     "scan",
