@@ -3,16 +3,19 @@
 Relies on primitives. `import numpy as np` inside a transformed function comes here too, through dispatch.
 """
 
-from vgrad.numpy.creation import *  # noqa: F403
-from vgrad.numpy.math import *  # noqa: F403
-from vgrad.numpy.selection import *  # noqa: F403
-from vgrad.numpy.shape import *  # noqa: F403
-from vgrad.numpy.diagonal import *  # noqa: F403
-from vgrad.numpy.indexing import *  # noqa: F403
-from vgrad.numpy.reductions import *  # noqa: F403
-from vgrad.numpy.statistics import *  # noqa: F403
-from vgrad.numpy.contraction import *  # noqa: F403
-from vgrad.numpy.sorting import *  # noqa: F403
-from vgrad.numpy.sets import *  # noqa: F403
-from vgrad.numpy.signal import *  # noqa: F403
-from vgrad.numpy.dtypes import *  # noqa: F403
+from vgrad.numpy import dispatch, fft, linalg
+from vgrad.numpy.contraction import *
+from vgrad.numpy.creation import *
+from vgrad.numpy.diagonal import *
+from vgrad.numpy.dtypes import *
+from vgrad.numpy.indexing import *
+from vgrad.numpy.math import *
+from vgrad.numpy.reductions import *
+from vgrad.numpy.selection import *
+from vgrad.numpy.sets import *
+from vgrad.numpy.shape import *
+from vgrad.numpy.signal import *
+from vgrad.numpy.sorting import *
+from vgrad.numpy.statistics import *
+
+dispatch.install(globals())

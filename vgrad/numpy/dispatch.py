@@ -8,9 +8,10 @@ import numpy as np
 
 from vgrad.core.interpreter import Tracer
 from vgrad.core.types import PYTHON_SCALARS
-from vgrad.numpy.indexing import at, getitem
+from vgrad.numpy.array import at
 from vgrad.numpy.math import UFUNC_PRIMITIVES
 from vgrad.numpy.operands import operand
+from vgrad.numpy.subscripts import getitem
 
 SURFACE = {}  # the namespace of vgrad.numpy, set by install
 UFUNCS = {}  # NumPy ufunc -> function
@@ -239,7 +240,7 @@ def install(namespace):
         setattr(Tracer, f"__{name}__", binary(target))
     for name, target in UNARY.items():
         setattr(Tracer, f"__{name}__", method(target))
-    for name in METHODS:
+    for name in [name for name in METHODS if name in SURFACE]:
         setattr(Tracer, name, method(name))
     for name, advice in REFUSED.items():
         setattr(Tracer, name, refused(name, advice))
@@ -260,7 +261,6 @@ def install(namespace):
     Tracer.flat = property(lambda self: iter(flatten(self)))
     Tracer.at = property(at)
     Tracer.block_until_ready = lambda self: self
-    Tracer.view = lambda self, dtype=None: SURFACE["view"](self, dtype)
     map_functions(namespace)
 
 
