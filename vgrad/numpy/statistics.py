@@ -423,7 +423,7 @@ def histogramdd(sample, bins=10, range=None, density=None, weights=None):
         if len(shape) != 2:
             raise ShapeError(f"histogramdd: sample must have shape (N, D), got {shape}.")
         columns = [reshape_to(slice_axis(sample, 1, d, d + 1), shape[:1]) for d in np.arange(shape[1]).tolist()]
-    bins = [bins] * len(columns) if np.ndim(bins) == 0 else list(bins)
+    bins = [bins] * len(columns) if isinstance(bins, (int, np.integer)) else list(bins)
     if len(bins) != len(columns):
         raise ValueError("The dimension of bins must be equal to the dimension of the sample x.")
     ranges = [None] * len(columns) if range is None else list(range)
@@ -447,7 +447,7 @@ def histogramdd(sample, bins=10, range=None, density=None, weights=None):
 
 def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
     """(counts, edges of x, edges of y) of points (x, y): histogramdd of two coordinates."""
-    if np.ndim(bins) == 1 and len(bins) != 2:
+    if not isinstance(bins, (int, np.integer)) and len(bins) != 2:  # one array of edges for both
         bins = [bins, bins]
     counts, (x_edges, y_edges) = histogramdd([x, y], bins, range, density, weights)
     return counts, x_edges, y_edges
