@@ -1,6 +1,6 @@
 """Linear algebra on the last two axes: factorizations, solvers, determinants.
 
-Relies on contraction and comparison. All operations are batched over leading axes; operands are floats or complex.
+Relies on contraction and sorting. All operations are batched over leading axes; operands are floats or complex.
 Where LAPACK fails (a matrix that is not positive definite, no convergence, NaN in the input) the result is NaN.
 Derivatives are Giles' ("An extended collection of matrix derivative results", 2008) unless a rule names another source.
 """
@@ -11,11 +11,12 @@ from vgrad.core.primitive import Primitive, no_tangent, refuse
 from vgrad.core.types import ArrayType, is_differentiable, type_of
 from vgrad.errors import NotDifferentiable, ShapeError
 from vgrad.primitives.broadcasting import broadcast_to, convert_to, move_axis, permute, reshape_to
-from vgrad.primitives.comparison import eq, replace_zero
+from vgrad.primitives.comparison import replace_zero
 from vgrad.primitives.complex import conj, real, real_of
 from vgrad.primitives.contraction import contract
 from vgrad.primitives.elementwise import add, div, mul, neg, sub
 from vgrad.primitives.shape import concatenate, slice_axis
+from vgrad.primitives.sorting import take_along
 
 INT32 = np.dtype(np.int32)
 LETTERS = "abcdefghopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -117,19 +118,23 @@ def inverse_off_diagonal(x):
     return sub(div(one.dtype.type(1), add(x, one)), one)
 
 
+class MatrixShapeError(ShapeError, np.linalg.LinAlgError):
+    """Shapes do not fit an operation on matrices. A LinAlgError as in NumPy."""
+
+
 def check_matrix(name, operand, square=True):
     if operand.ndim < 2 or square and operand.shape[-1] != operand.shape[-2]:
         kind = "square matrices (..., n, n)" if square else "matrices (..., m, n)"
-        raise ShapeError(f"{name} expects {kind}, got shape {operand.shape}.")
+        raise MatrixShapeError(f"{name} expects {kind}, got shape {operand.shape}.")
     if not is_differentiable(operand.dtype):
-        raise ShapeError(f"{name} expects floats or complex numbers, got dtype {operand.dtype}.")
+        raise MatrixShapeError(f"{name} expects floats or complex numbers, got dtype {operand.dtype}.")
 
 
 def check_solve(name, a, b, left_side=True):
     check_matrix(name, a)
     axis = -2 if left_side else -1
     if b.ndim != a.ndim or a.shape[:-2] != b.shape[:-2] or b.shape[axis] != a.shape[-1] or a.dtype != b.dtype:
-        raise ShapeError(f"{name}: right-hand sides of type {b} do not fit matrices of type {a}.")
+        raise MatrixShapeError(f"{name}: right-hand sides of type {b} do not fit matrices of type {a}.")
 
 
 def nan_where_failing(function, operand, types):
@@ -394,9 +399,9 @@ def filled_square(x, size, axis):
 
 
 def take_rows(x, permutation):
-    """The rows of matrices x in the order of the permutation, by a product with the permutation's matrix."""
-    order = np.arange(type_of(x).shape[-2], dtype=INT32)
-    return matmul(convert_to(eq(as_column(permutation), order), type_of(x).dtype), x)
+    """The rows of matrices x in the order of the permutation."""
+    shape = type_of(x).shape
+    return take_along(x, broadcast_to(as_column(permutation), shape), len(shape) - 2, unique=True)
 
 
 # (L below the unit diagonal and U above, in one matrix; pivots): row i was exchanged with row pivots[i], i = 0, 1, ...
@@ -745,7 +750,7 @@ def pinv_type(operand, cutoff):
     check_matrix("pinv", operand, square=False)
     *batch, rows, columns = operand.shape
     if cutoff.shape != tuple(batch):
-        raise ShapeError(f"pinv: rtol of shape {cutoff.shape} does not fit matrices of shape {operand.shape}.")
+        raise MatrixShapeError(f"pinv: rtol of shape {cutoff.shape} does not fit matrices of shape {operand.shape}.")
     return ArrayType((*batch, columns, rows), operand.dtype)
 
 
