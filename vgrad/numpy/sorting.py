@@ -77,16 +77,15 @@ def sort_complex(a):
     a = operand(a, "sort_complex")
     dtype = type_of(a).dtype
     if dtype.kind != "c":
-        narrow = dtype.kind == "f" and dtype.itemsize <= 4 or dtype.kind in "iub" and dtype.itemsize <= 2
-        dtype = np.dtype(np.complex64 if narrow and dtype.kind != "b" else np.complex128)
+        dtype = np.dtype(np.complex64 if dtype.kind in "iu" and dtype.itemsize <= 2 else np.complex128)
     return convert_to(sort(a), dtype)
 
 
 def partition(a, kth, axis=-1, kind="introselect", order=None):
     """The elements so that the kth is where sorting would put it, no larger ones before it, no smaller ones behind it.
 
-    As in jax, those up to the kth increase and those behind it decrease (NumPy leaves the order open); for a sequence of
-    kth all are sorted.
+    As in jax, those up to the kth increase and those behind it decrease (NumPy leaves the order open). For a sequence
+    of kth all are sorted.
     """
     check_order(order, "partition")
     a, axis = along_axis(a, axis, "partition")
@@ -141,7 +140,8 @@ def searchsorted(a, v, side="left", sorter=None, *, method=None):
         sorter = operand(sorter, "sorter")
         if type_of(sorter).shape != type_of(a).shape:
             raise ShapeError(
-                f"searchsorted: sorter of shape {type_of(sorter).shape} does not fit an array of shape {type_of(a).shape}."
+                f"searchsorted: sorter of shape {type_of(sorter).shape} does not fit an array of shape "
+                f"{type_of(a).shape}."
             )
         a = gather(a, convert_to(sorter, INT64), axes=(0,))
     return sorting.searchsorted(a, v, side=side)
