@@ -28,6 +28,8 @@ def finish(leaves, inputs=()):
     for leaf in leaves:
         if type(leaf) in PYTHON_SCALARS:
             leaf = np.asarray(leaf).astype(type_of(leaf).dtype)[()]
+        elif isinstance(leaf, np.ndarray) and leaf.ndim == 0:
+            leaf = leaf[()]
         elif isinstance(leaf, np.ndarray):
             if not leaf.flags.writeable or owner(leaf) in seen:
                 leaf = leaf.copy()
@@ -59,9 +61,17 @@ def normalize_argnums(argnums, args, name):
     return tuple([int(number) % len(args) for number in numbers])
 
 
-def zero_cotangent(leaf):
-    type_ = type_of(leaf)
-    return np.zeros(type_.shape, type_.dtype if is_differentiable(type_.dtype) else FLOAT0)
+def filled(derivative, of):
+    """The derivative; zeros like what it is a derivative `of` where it is None (float0 for integers).
+
+    The derivative of a Python scalar has the dtype that Python scalars have.
+    """
+    if derivative is None:
+        type_ = type_of(of)
+        return np.zeros(type_.shape, type_.dtype if is_differentiable(type_.dtype) else FLOAT0)
+    if type(of) in PYTHON_SCALARS and isinstance(derivative, np.generic):
+        return derivative.astype(type_of(of).dtype)
+    return derivative
 
 
 def match_structure(value, structure, types, what, of, fun):

@@ -4,7 +4,7 @@ Relies on boundary, staging and transforms.
 """
 
 from vgrad import tree
-from vgrad.api.boundary import finish, match_structure, quiet, zero_cotangent
+from vgrad.api.boundary import filled, finish, match_structure, quiet
 from vgrad.api.staging import eval_shape
 from vgrad.core.functions import Flat, flatten_args
 from vgrad.core.types import is_differentiable, type_of
@@ -31,11 +31,8 @@ def jvp(fun, primals, tangents, has_aux=False):
     values = match_structure(tangents, structure, [type_of(leaf) for leaf in leaves], "jvp: tangents", "primals", fun)
     flat = Flat(fun, structure, has_aux=has_aux)
     outputs, output_tangents = forward.jvp(flat, leaves, values)
-    filled = [
-        zero_cotangent(output) if tangent is None else tangent
-        for output, tangent in zip(outputs[: flat.count], output_tangents)
-    ]
-    finished = finish(outputs + filled, leaves + values)
+    derivatives = [filled(tangent, output) for output, tangent in zip(outputs[: flat.count], output_tangents)]
+    finished = finish(outputs + derivatives, leaves + values)
     result = flat.output_structure.unflatten(finished[: flat.count])
     tangent = flat.output_structure.unflatten(finished[len(outputs) :])
     if has_aux:
@@ -56,8 +53,8 @@ def linearize(fun, *primals, has_aux=False):
     def f_jvp(*tangents):
         values = match_structure(tangents, structure, types, "linearize: tangents", "primals", fun)
         results = linear(values)[:count]
-        filled = [zero_cotangent(output) if tangent is None else tangent for output, tangent in zip(outputs, results)]
-        return output_structure.unflatten(finish(filled, values))
+        derivatives = [filled(tangent, output) for output, tangent in zip(outputs, results)]
+        return output_structure.unflatten(finish(derivatives, values))
 
     finished = finish(outputs, leaves)
     result = output_structure.unflatten(finished[:count])
@@ -89,7 +86,7 @@ def linear_transpose(fun, *primals):
             fun,
         )
         results = transposing.transpose(flat, types, [True] * len(types), values)
-        filled = [zero_cotangent(type_) if value is None else value for type_, value in zip(types, results)]
-        return structure.unflatten(finish(filled, values))
+        derivatives = [filled(value, type_) for type_, value in zip(types, results)]
+        return structure.unflatten(finish(derivatives, values))
 
     return transposed

@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from vgrad.api.boundary import finish, normalize_argnums, quiet, zero_cotangent
+from vgrad.api.boundary import filled, finish, normalize_argnums, quiet
 from vgrad.core.functions import Flat, flatten_args, name_of
 from vgrad.core.types import is_differentiable, type_of
 from vgrad.primitives.broadcasting import reshape_to
@@ -91,8 +91,8 @@ def jacfwd(fun, argnums=0, has_aux=False, holomorphic=False):
         def push(*tangents):
             outputs, output_tangents = forward.jvp(flat, leaves, tangents)
             known[:] = outputs
-            filled = zip(outputs[: flat.count], output_tangents)
-            return [zero_cotangent(o) if t is None else t for o, t in filled] + outputs[flat.count :]
+            pairs = zip(output_tangents, outputs[: flat.count])
+            return [filled(*pair) for pair in pairs] + outputs[flat.count :]
 
         axis = batching.MappedAxis(None, total)
         results, places = batching.batch(push, axis, directions, [0] * len(directions))
@@ -140,7 +140,7 @@ def jacrev(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=False):
 
         def pull(*cotangents):
             pulled = transposing.backward(linear, cotangents)
-            return [zero_cotangent(leaf) if value is None else value for leaf, value in zip(leaves, pulled)]
+            return [filled(value, leaf) for leaf, value in zip(leaves, pulled)]
 
         axis = batching.MappedAxis(None, total)
         results, places = batching.batch(pull, axis, directions, [0] * len(directions))

@@ -8,7 +8,7 @@ import functools
 import numpy as np
 
 from vgrad import tree
-from vgrad.api.boundary import finish, match_structure, normalize_argnums, quiet, zero_cotangent
+from vgrad.api.boundary import filled, finish, match_structure, normalize_argnums, quiet
 from vgrad.core.functions import Flat, flatten_args, name_of
 from vgrad.core.types import is_differentiable, type_of
 from vgrad.transforms import linearize as linearizing
@@ -50,9 +50,7 @@ def value_and_grad(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=F
         value_type = type_of(value)
         seed = 1.0 if value_type.weak else value_type.dtype.type(1)
         cotangents = transposing.backward(linear, [seed] + [None] * (len(outputs) - 1))
-        gradients = [
-            zero_cotangent(leaf) if cotangent is None else cotangent for leaf, cotangent in zip(leaves, cotangents)
-        ]
+        gradients = [filled(cotangent, leaf) for leaf, cotangent in zip(leaves, cotangents)]
         finished = finish(outputs + gradients, tree.leaves((args, kwargs)))
         value, aux, gradients = finished[0], finished[1 : len(outputs)], finished[len(outputs) :]
         gradient = structure.unflatten(gradients)
@@ -143,7 +141,7 @@ def vjp(fun, *primals, has_aux=False):
             (cotangent,) = cotangent
         values = match_structure(cotangent, output_structure, output_types, "vjp: the cotangent", "outputs", fun)
         cotangents = transposing.backward(linear, values)
-        results = [zero_cotangent(leaf) if value is None else value for leaf, value in zip(leaves, cotangents)]
+        results = [filled(value, leaf) for leaf, value in zip(leaves, cotangents)]
         return structure.unflatten(finish(results, values))
 
     finished = finish(outputs, leaves)

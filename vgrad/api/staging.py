@@ -68,7 +68,8 @@ class StaticArguments:
         for number in numbers:
             if parameters and not has_varargs and not -len(positional) <= number < len(positional):
                 raise ValueError(
-                    f"jit got static_argnums={argnums}, but {name_of(fun)} has only {len(positional)} positional arguments."
+                    f"jit got static_argnums={argnums}, but {name_of(fun)} has only {len(positional)} positional "
+                    "arguments."
                 )
         self.numbers = set(numbers) | {positional.index(name) for name in self.names if name in positional}
         self.names |= {positional[number] for number in numbers if -len(positional) <= number < len(positional)}

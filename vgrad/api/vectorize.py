@@ -18,13 +18,13 @@ def vmap(fun, in_axes=0, out_axes=0, axis_name=None, axis_size=None):
     """`fun` for all examples at once.
 
     in_axes     which axis of each argument counts the examples: an int, None for an argument that is the same for
-                all, or a tuple with one entry (a pytree prefix) per positional argument. Negative axes count from the end.
-                Keyword arguments are mapped along axis 0.
+                all, or a tuple with one entry (a pytree prefix) per positional argument. Negative axes count from the
+                end. Keyword arguments are mapped along axis 0.
     out_axes    where the examples' axis goes in the outputs: an int, or a pytree prefix of the output
     axis_name   name for collectives inside `fun` (lax.psum, ...)
     axis_size   number of examples; needed only when no argument is mapped
-    Errors: ValueError when sizes disagree (names the arguments), when in_axes does not fit, when out_axes is None for an
-            output that differs between examples.
+    Errors: ValueError when sizes disagree (names the arguments), when in_axes does not fit, when out_axes is None for
+            an output that differs between examples.
     Cost:   each operation once, on arrays with one more axis.
     """
 
@@ -42,8 +42,9 @@ def vmap(fun, in_axes=0, out_axes=0, axis_name=None, axis_size=None):
             if destination is None:
                 if mapped_axis is not None:
                     raise ValueError(
-                        f"at vmap out_axes, got axis spec None but output was batched on axis {mapped_axis}: the output "
-                        f"of {name_of(fun)} of type {type_of(output)} differs between examples. Write out_axes=0."
+                        f"at vmap out_axes, got axis spec None but output was batched on axis {mapped_axis}: the "
+                        f"output of {name_of(fun)} of type {type_of(output)} differs between examples. "
+                        "Write out_axes=0."
                     )
                 placed.append(output)
                 continue
@@ -110,8 +111,8 @@ def mapped_size(fun, args, kwargs, leaves, axes, axis_size):
         sizes.setdefault(int(axis_size), [])
     if not sizes:
         raise ValueError(
-            "vmap must have at least one non-None value in in_axes, or axis_size given: nothing is mapped in the call of "
-            f"{name_of(fun)}."
+            "vmap must have at least one non-None value in in_axes, or axis_size given: nothing is mapped in the call "
+            f"of {name_of(fun)}."
         )
     if len(sizes) == 1:
         return next(iter(sizes))
