@@ -453,7 +453,7 @@ def matrix_norm(x, /, *, keepdims=False, ord="fro"):
 
 
 def cond(x, p=None):
-    """Condition number norm(x, p) * norm(inv(x), p); for p None, 2 and -2 by singular values. Inf where x is singular."""
+    """Condition number norm(x, p) * norm(inv(x), p); for p None, 2 and -2 by singular values. Inf for singular x."""
     x = matrices("cond", x)
     if p in (None, 2, -2):
         singular = svdvals(x)
