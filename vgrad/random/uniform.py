@@ -104,7 +104,8 @@ def randint(key, shape, minval, maxval, dtype=None):
 
     minval, maxval      integers, scalars or arrays that broadcast to `shape`; clipped to the range of the dtype
     dtype               None: an int as wide as the default float
-    Twice as many bits are drawn as the dtype has, so that the remainder by the span is nearly unbiased.
+    Twice as many bits are drawn as the dtype has (64 for narrow ones), so that the remainder by the span is nearly
+    unbiased.
     """
     key = single_key("randint", key)
     dtype = np.dtype(type_of(0).dtype if dtype is int else dtype) if dtype is not None else int_dtype("randint", None)
@@ -113,18 +114,17 @@ def randint(key, shape, minval, maxval, dtype=None):
     minval, maxval = whole_number("randint: minval", minval), whole_number("randint: maxval", maxval)
     shape = fitted_shape("randint", shape, minval=minval, maxval=maxval)
     (low, _), (high, beyond) = clipped(minval, dtype), clipped(maxval, dtype)
-    unsigned = np.dtype(f"uint{8 * dtype.itemsize}")
+    width = max(8 * dtype.itemsize, 32)
+    unsigned = np.dtype(f"uint{width}")
     one = unsigned.type(1)
 
     nonempty = gt(high, low)
     span = select(nonempty, sub(convert_to(high, unsigned), convert_to(low, unsigned)), one)
     # One more when maxval is the dtype's maximum plus one; 0 then stands for all numbers of the dtype.
     span = select(beyond & nonempty, add(span, one), span)
-    half = remainder_of(unsigned.type(2 ** (4 * dtype.itemsize)), span)
+    half = remainder_of(unsigned.type(2 ** (width // 2)), span)
     multiplier = remainder_of(mul(half, half), span)
-    high_bits, low_bits = [
-        random_bits(each, shape=shape, bit_width=8 * dtype.itemsize) for each in split(key)
-    ]
+    high_bits, low_bits = [random_bits(each, shape=shape, bit_width=width) for each in split(key)]
     offset = add(mul(remainder_of(high_bits, span), multiplier), remainder_of(low_bits, span))
     return broadcast_to(add(low, convert_to(remainder_of(offset, span), dtype)), shape)
 
