@@ -10,6 +10,7 @@ from vgrad.numpy.diagonal import *
 from vgrad.numpy.dtypes import *
 from vgrad.numpy.indexing import *
 from vgrad.numpy.math import *
+from vgrad.numpy.padding import *
 from vgrad.numpy.reductions import *
 from vgrad.numpy.selection import *
 from vgrad.numpy.sets import *

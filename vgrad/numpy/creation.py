@@ -7,7 +7,7 @@ import numpy as np
 
 from vgrad.core.interpreter import NOT_CONCRETE, Tracer
 from vgrad.core.types import PYTHON_SCALARS, default_float, promote, type_of
-from vgrad.errors import ConcretizationTypeError
+from vgrad.errors import ConcretizationTypeError, ShapeError
 from vgrad.numpy.array import as_array
 from vgrad.numpy.dtypes import asked_dtype
 from vgrad.numpy.operands import array_of, leaves_of, operand
@@ -23,7 +23,7 @@ from vgrad.numpy.shape import (
 from vgrad.primitives.broadcasting import convert_to
 from vgrad.primitives.elementwise import add, div, floor, log10, mul, sign, sub
 from vgrad.primitives.powers import power
-from vgrad.primitives.shape import slice_axis
+from vgrad.primitives.shape import bitcast, slice_axis
 
 __all__ = [
     "arange",
@@ -51,6 +51,7 @@ __all__ = [
     "ones",
     "ones_like",
     "r_",
+    "view",
     "zeros",
     "zeros_like",
 ]
@@ -102,6 +103,23 @@ def astype(x, dtype, /, *, copy=True, device=None):
     """The array with another dtype. From complex to real: the real part."""
     x = operand(x, "astype: argument")
     return convert_to(x, asked_dtype(dtype))
+
+
+def view(a, dtype=None):
+    """The bits of the elements read as another dtype; the last axis changes its length when the itemsize does."""
+    a, dtype = operand(a, "view: argument"), None if dtype is None else asked_dtype(dtype)
+    type_ = type_of(a)
+    if dtype is None or dtype == type_.dtype:
+        return a
+    lengths = type_.shape
+    if dtype.itemsize == type_.dtype.itemsize:
+        return bitcast(a, dtype=dtype)
+    if not lengths or lengths[-1] * type_.dtype.itemsize % dtype.itemsize:
+        raise ShapeError(f"view: the last axis of an array of type {type_} does not hold whole elements of {dtype}.")
+    if dtype.itemsize > type_.dtype.itemsize:
+        a = reshape(a, lengths[:-1] + (-1, dtype.itemsize // type_.dtype.itemsize))
+    last = lengths[-1] * type_.dtype.itemsize // dtype.itemsize
+    return reshape(bitcast(a, dtype=dtype), lengths[:-1] + (last,))
 
 
 # ------------------------------------------------------------------------------------------------------- one value

@@ -8,9 +8,9 @@ import operator
 
 import numpy as np
 
-from vgrad.core.interpreter import Tracer
+from vgrad.core.interpreter import NOT_CONCRETE, Tracer
 from vgrad.core.types import promote, type_of
-from vgrad.errors import ShapeError
+from vgrad.errors import ConcretizationTypeError, ShapeError
 from vgrad.numpy.operands import axes_of, axis_of, operand, refuse_out
 from vgrad.primitives.broadcasting import (
     broadcast,
@@ -21,6 +21,9 @@ from vgrad.primitives.broadcasting import (
     reshape_to,
 )
 from vgrad.primitives.broadcasting import broadcast_to as broadcast_primitive
+from vgrad.primitives.elementwise import remainder, sub
+from vgrad.primitives.indexing import gather, scatter
+from vgrad.primitives.reduction import cumsum
 from vgrad.primitives.shape import concatenate as concatenate_primitive
 from vgrad.primitives.shape import reverse, slice_axis
 
@@ -448,18 +451,22 @@ def tile(A, reps):
     return reshape_to(spread, tuple([count * length for count, length in zip(counts, lengths)]))
 
 
+FEW = 8  # slices up to here; one gather for more
+
+
 def take_static(value, index, axis):
-    """value[..., index, ...] for a known index: slices, reversed or spread, joined."""
+    """value[..., index, ...] for a known index: slices, reversed or spread, joined; one gather where these are many."""
     lengths = type_of(value).shape
     index = np.asarray(index)
     steps = np.diff(index)
-    turns = [*(np.flatnonzero(np.diff(steps)) + 1), len(index) - 1]
+    turns = [*(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(index) - 1]
+    if len(turns) > 2 * FEW:
+        return move_axis(gather(value, index, axes=(axis,)), 0, axis)
     pieces, place = [], 0
     while place < len(index):
         start, step = int(index[place]), int(steps[place]) if place < len(steps) else 1
-        while turns and turns[0] <= place:
-            turns.pop(0)
-        last = int(turns[0]) if turns and abs(step) <= 1 else place
+        turns = [turn for turn in turns if turn > place]
+        last = turns[0] if turns and abs(step) <= 1 else place
         stop, count = int(index[last]), last - place + 1
         piece = slice_axis(value, axis, min(start, stop), max(start, stop) + 1)
         if count > 1 and step == -1:
@@ -480,6 +487,8 @@ def insert(arr, obj, values, axis=None):
     axis = axis_of(axis, type_.ndim, "insert")
     length = type_.shape[axis]
     obj = np.arange(length)[obj] if isinstance(obj, slice) else np.asarray(obj)
+    if not obj.size:
+        obj = obj.astype(np.int64)
     if obj.dtype == np.bool_:
         obj = np.flatnonzero(obj)
     values = convert_to(operand(values, "insert: values"), type_.dtype)
@@ -557,6 +566,8 @@ def repeat(a, repeats, axis=None, *, total_repeat_length=None):
     lengths = type_of(a).shape
     axis = axis_of(axis, len(lengths), "repeat")
     before, length, after = lengths[:axis], lengths[axis], lengths[axis + 1 :]
+    if isinstance(repeats, Tracer) and repeats.constant() is NOT_CONCRETE:
+        return repeat_traced(a, repeats, axis, total_repeat_length)
     counts = np.asarray(repeats)
     if counts.size == 1 and total_repeat_length is None:
         count = operator.index(counts.item())
@@ -575,19 +586,45 @@ def repeat(a, repeats, axis=None, *, total_repeat_length=None):
     return take_static(a, index, axis)
 
 
+def repeat_traced(a, repeats, axis, total):
+    """`repeat` with counts that are traced, so that the length of the result has to be given."""
+    if total is None:
+        raise ConcretizationTypeError(
+            f"repeat: the counts are traced ({repeats.type}), so the length of the result is not known.",
+            "Write repeat(a, repeats, total_repeat_length=n) with a static n.",
+        )
+    length = type_of(a).shape[axis]
+    repeats = broadcast_to(repeats, (length,))
+    starts = sub(cumsum(repeats, axis=0, reverse=False), repeats)
+    zeros, ones = np.zeros(total, np.int64), np.ones(length, np.int64)
+    begun = cumsum(scatter(zeros, ones, starts, axes=(0,), kind="add"), axis=0, reverse=False)
+    return move_axis(gather(a, sub(begun, 1), axes=(axis,)), 0, axis)
+
+
 def roll(a, shift, axis=None):
     """Elements moved forward by `shift` places along the axis (of the flattened array, when None), round the end."""
     a = operand(a, "roll: argument")
     lengths = type_of(a).shape
     if axis is None:
         return reshape_to(roll(ravel(a), shift, 0), lengths)
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    shifts = np.broadcast_to(np.asarray(shift), np.broadcast_shapes(np.shape(shift), (len(axes),)))
-    axes = np.broadcast_to(np.asarray(axes), shifts.shape)
-    for place, count in zip(axes, shifts):
-        place = axis_of(place, len(lengths), "roll")
-        length = lengths[place]
-        start = -operator.index(count) % length if length else 0
-        if start:
-            a = joined([slice_axis(a, place, start, length), slice_axis(a, place, 0, start)], place)
+    axes = np.array([axis_of(each, len(lengths), "roll") for each in np.atleast_1d(axis)])
+    shift = operand(shift, "roll: shift")
+    count = np.broadcast_shapes(type_of(shift).shape, axes.shape)
+    if len(count) != 1:
+        raise ValueError("roll: shift and axis must be numbers or sequences of one length.")
+    for place, number in zip(np.broadcast_to(axes, count).tolist(), unstack(broadcast_to(shift, count))):
+        a = roll_axis(a, number, place)
     return a
+
+
+def roll_axis(a, shift, axis):
+    length = type_of(a).shape[axis]
+    if not length:
+        return a
+    if isinstance(shift, Tracer):
+        index = remainder(sub(np.arange(length), shift), length)
+        return move_axis(gather(a, index, axes=(axis,), unique=True), 0, axis)
+    start = -operator.index(shift) % length
+    if not start:
+        return a
+    return joined([slice_axis(a, axis, start, length), slice_axis(a, axis, 0, start)], axis)

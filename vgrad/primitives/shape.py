@@ -1,15 +1,15 @@
-"""Operations that move elements without computing: concatenate, slice, pad, reverse.
+"""Operations that move elements without computing: concatenate, slice, pad, reverse, bitcast.
 
-Relies on broadcasting, elementwise.
+Relies on broadcasting and comparison.
 """
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import Primitive, no_tangent, refuse
 from vgrad.core.types import ArrayType, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import broadcast, broadcast_to, move_axis, reduce_sum, reshape
-from vgrad.primitives.elementwise import mul
+from vgrad.primitives.comparison import select
 
 # ------------------------------------------------------------------------------------------------------- concatenate
 
@@ -90,7 +90,7 @@ def slice_transpose(cotangent, operands, wrt, *, start, stop, step):
 strided_slice = Primitive(
     "slice",
     output_type=slice_type,
-    evaluate=lambda operand, *, start, stop, step: operand[
+    evaluate=lambda operand, *, start, stop, step: np.asanyarray(operand)[
         tuple([slice(*bounds) for bounds in zip(start, stop, step)])
     ],
     jvp=lambda output, operands, tangents, **params: strided_slice(tangents[0], **params),
@@ -162,8 +162,8 @@ def pad_transpose(cotangent, operands, wrt, *, widths):
     shape = type_of(operands[0]).shape
     if wrt == 1:
         around = pad_evaluate(np.zeros(shape, np.bool_), True, widths=widths)
-        cotangent = mul(cotangent, around.astype(type_of(cotangent).dtype))
-        return reduce_sum(cotangent, axes=tuple(range(len(shape))))
+        zero = type_of(cotangent).dtype.type(0)
+        return reduce_sum(select(around, cotangent, zero), axes=tuple(range(len(shape))))
     if any([low < 0 or high < 0 for low, high, _ in widths]):  # put back what was cut off
         back = tuple([(max(-low, 0), max(-high, 0), 0) for low, high, _ in widths])
         cotangent = pad(cotangent, type_of(cotangent).dtype.type(0), widths=back)
@@ -241,4 +241,35 @@ reverse = Primitive(
     jvp=lambda output, operands, tangents, *, axes: reverse(tangents[0], axes=axes),
     transpose=lambda cotangent, operands, wrt, *, axes: reverse(cotangent, axes=axes),
     batch=reverse_batch,
+)
+
+
+# ---------------------------------------------------------------------------------------------- bitcast_convert_type
+
+
+def bitcast_type(operand, *, dtype):
+    """Smaller elements get an axis of their own at the end; larger ones take up the last axis."""
+    own, new = operand.dtype.itemsize, dtype.itemsize
+    if own >= new:
+        return ArrayType(operand.shape + ((own // new,) if own > new else ()), dtype)
+    if not operand.shape or operand.shape[-1] * own != new:
+        raise ShapeError(
+            f"bitcast_convert_type: the last axis of {operand} must have length {new // own} to become {dtype}."
+        )
+    return ArrayType(operand.shape[:-1], dtype)
+
+
+def bitcast_evaluate(operand, *, dtype):
+    operand = np.asarray(operand)
+    shape = bitcast_type(type_of(operand), dtype=dtype).shape
+    return np.frombuffer(operand.tobytes(), dtype).reshape(shape)
+
+
+bitcast = Primitive(
+    "bitcast_convert_type",
+    output_type=bitcast_type,
+    evaluate=bitcast_evaluate,
+    jvp=no_tangent,
+    transpose=refuse("bitcast_convert_type is not linear in its operand"),
+    batch=lambda operands, mapped_axes, *, dtype: (bitcast(move_axis(operands[0], mapped_axes[0], 0), dtype=dtype), 0),
 )

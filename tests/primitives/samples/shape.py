@@ -1,5 +1,7 @@
-from tests.primitives.sampling import booleans, complex_, integers, real, sample
-from vgrad.primitives.shape import concatenate, pad, reverse, strided_slice
+import numpy as np
+
+from tests.primitives.sampling import booleans, complex_, fixed, integers, real, sample
+from vgrad.primitives.shape import bitcast, concatenate, pad, reverse, strided_slice
 
 SAMPLES = [
     sample(concatenate, real(2, 3), real(2, 1), real(2, 0), axis=1),
@@ -22,4 +24,7 @@ SAMPLES = [
     sample(reverse, real(2, 3), axes=(0, 1)),
     sample(reverse, complex_(3), axes=(0,)),
     sample(reverse, real(), axes=()),
+    sample(bitcast, fixed(real(2, 3)), dtype=np.dtype(np.uint8)),
+    sample(bitcast, integers(0, 9, 3, 2, dtype=np.int32), dtype=np.dtype(np.float64)),
+    sample(bitcast, integers(0, 9, dtype=np.int32), dtype=np.dtype(np.float32)),
 ]
