@@ -151,10 +151,8 @@ def combine(computation, first, second):
     flat = [reshape_to(value, (type_.size,)) for value in (*first, *second)]
     outputs, axes = batch(computation, MappedAxis(None, type_.size), flat, [0] * len(flat))
     full = [materialize(output, axis, 0, type_.size) for output, axis in zip(outputs, axes)]
-    return [
-        convert_to(reshape_to(output, type_.shape), type_of(value).dtype)
-        for output, value in zip(full, first, strict=True)
-    ]
+    dtypes = [type_of(value).dtype for value in first]
+    return [convert_to(reshape_to(output, type_.shape), dtype) for output, dtype in zip(full, dtypes, strict=True)]
 
 
 def argmax(operand_, axis, index_dtype=np.int64):

@@ -7,13 +7,13 @@ import math
 
 import numpy as np
 
-from vgrad.core.interpreter import NOT_CONCRETE, Tracer
 from vgrad.core.types import INT64, PYTHON_SCALARS, promote, type_of
 from vgrad.errors import ConcretizationTypeError, ShapeError
 from vgrad.numpy.creation import linspace
 from vgrad.numpy.operands import axes_of, operand, refuse_out
 from vgrad.numpy.reductions import average, inexact_dtype, max, min, sum
 from vgrad.numpy.selection import clip
+from vgrad.numpy.subscripts import known_value
 from vgrad.primitives.bits import bitwise_and
 from vgrad.primitives.broadcasting import broadcast_to, convert_to, permute, reshape_to
 from vgrad.primitives.comparison import clamp, eq, isnan, le, logical_not, maximum, select
@@ -43,11 +43,6 @@ __all__ = [
 ]
 
 
-def concrete(value):
-    """The value without derivatives as a NumPy array or Python scalar, or NOT_CONCRETE."""
-    return value.concrete() if isinstance(value, Tracer) else value
-
-
 # --------------------------------------------------------------------------------------------------------- quantiles
 
 # Methods that interpolate: (alpha, beta) of Hyndman and Fan, "Sample quantiles in statistical packages", 1996.
@@ -70,8 +65,8 @@ def quantiles(name, a, q, axis, keepdims, method, skip_nans=False):
     type_, q_type = type_of(a), type_of(q)
     if type_.dtype.kind == "c":
         raise TypeError(f"{name}: a must be an array of real numbers, got {type_}.")
-    known = concrete(q)
-    if known is not NOT_CONCRETE and not np.all((np.asarray(known) >= 0) & (np.asarray(known) <= 1)):
+    known = known_value(q)
+    if known is not None and not np.all((np.asarray(known) >= 0) & (np.asarray(known) <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]" if name != "percentile" else PERCENTILE_RANGE)
     axes = axes_of(axis, type_.ndim, name)
     keeps_dtype = method in ("lower", "higher", "nearest", "inverted_cdf")
@@ -297,9 +292,9 @@ def bincount(x, /, weights=None, minlength=0, *, length=None):
         raise ShapeError(f"bincount: object of too small depth or more than one axis, got shape {type_.shape}.")
     if type_.dtype.kind not in "iub":
         raise TypeError(f"bincount: x must have integers, got {type_}.")
-    known = concrete(x)
+    known = known_value(x)
     if length is None:
-        if known is NOT_CONCRETE:
+        if known is None:
             raise ConcretizationTypeError(
                 f"bincount: the size of the result depends on the values of x, a traced array of type {type_}.",
                 "Give the number of bins: bincount(x, length=n).",
@@ -358,8 +353,8 @@ def histogram_bin_edges(a, bins=10, range=None, weights=None):
     dtype = inexact_dtype(type_.dtype)
     if range is not None:
         low, high = [operand(end, "range") for end in range]
-        known = concrete(low), concrete(high)
-        if NOT_CONCRETE not in known and known[0] > known[1]:
+        known = known_value(low), known_value(high)
+        if known[0] is not None and known[1] is not None and known[0] > known[1]:
             raise ValueError(f"max must be larger than min in range parameter, got {known}.")
     elif type_.size == 0:
         low, high = 0.0, 1.0
