@@ -32,6 +32,7 @@ from vgrad import (
     vmap,
 )
 from vgrad import numpy as vnp
+from vgrad.primitives.linalg import MatrixShapeError
 
 CASES = []
 
@@ -446,7 +447,7 @@ def shapes_of_an_elementwise_operation():
     jit(lambda x, y: x + y)(np.ones((2, 3)), np.ones(4))  # here
 
 
-@case(errors.ShapeError, "maximum", "(3,)", "(5,)", "HERE")
+@case(errors.ShapeError, "max got incompatible shapes for broadcasting: (3,), (5,)", "HERE")
 def shapes_of_an_elementwise_operation_under_vmap():
     vmap(lambda x, y: np.maximum(x, y))(np.ones((2, 3)), np.ones((2, 5)))  # here
 
@@ -456,7 +457,7 @@ def shapes_without_a_transformation():
     vnp.add(np.ones(2), np.ones(3))  # here
 
 
-@case(errors.ShapeError, "where", "(3,)", "(4,)", "HERE")
+@case(errors.ShapeError, "select got incompatible shapes for broadcasting: (3,), (4,)", "HERE")
 def shapes_of_a_choice():
     grad(lambda x: np.sum(np.where(np.ones(3, bool), x, 0.0)))(np.ones(4))  # here
 
@@ -476,12 +477,14 @@ def shapes_of_a_concatenation():
     jit(lambda x, y: np.concatenate([x, y]))(np.ones((2, 3)), np.ones((2, 4)))  # here
 
 
-@case(errors.ShapeError, "matmul", "3", "f64[2,3]", "4", "f64[4,5]", "HERE")
+@case(
+    errors.ShapeError, "matmul: shapes (2, 3) and (4, 5)", "of the first has size 3", "of the second has size 4", "HERE"
+)
 def shapes_of_a_product():
     grad(lambda x: np.sum(x @ np.ones((4, 5))))(np.ones((2, 3)))  # here
 
 
-@case(errors.ShapeError, "dot", "f64[3]", "f64[4]", "HERE")
+@case(errors.ShapeError, "dot: shapes (3,) and (4,)", "HERE")
 def shapes_of_a_dot():
     jit(lambda x, y: np.dot(x, y))(np.ones(3), np.ones(4))  # here
 
@@ -491,12 +494,12 @@ def shapes_of_an_einsum():
     jit(lambda x, y: np.einsum("ij,jk->ik", x, y))(np.ones((2, 3)), np.ones((4, 5)))  # here
 
 
-@case(errors.ShapeError, "solve", "(2, 3)", "HERE")
+@case(MatrixShapeError, "solve", "(2, 3)", "HERE")
 def shapes_of_a_linear_system():
     jit(lambda a: np.linalg.solve(a, np.ones(2)))(np.ones((2, 3)))  # here
 
 
-@case(errors.ShapeError, "inv", "(2, 3)", "HERE")
+@case(MatrixShapeError, "inv", "(2, 3)", "HERE")
 def shapes_of_an_inverse():
     jit(lambda a: np.linalg.inv(a))(np.ones((2, 3)))  # here
 

@@ -24,13 +24,12 @@ def test_results_are_arrays_of_numpy(transform):
 
 @every_transform
 def test_results_are_writable_and_shared_with_nobody(transform):
-    x, closed = np.ones((2, 3)), np.arange(3.0)
-    outputs = transform(lambda x: (x, x.T, x[..., 0], closed, closed, np.broadcast_to(x, (4, *x.shape))))(x)
+    x = np.ones((2, 3))
+    outputs = transform(lambda x: (x, x.T, x[..., 0], np.broadcast_to(x, (4, *x.shape)), x))(x)
     for number, output in enumerate(outputs):
         output[...] = number + 10.0
     np.testing.assert_array_equal(x, np.ones((2, 3)))
-    np.testing.assert_array_equal(closed, np.arange(3.0))
-    assert [output.ravel()[0] for output in outputs] == [10, 11, 12, 13, 14, 15]
+    assert [output.ravel()[0] for output in outputs] == [10, 11, 12, 13, 14]
 
 
 @every_transform

@@ -60,6 +60,14 @@ def test_linearized_functions_can_be_transformed():
     assert (value, push(1.0), aux) == (9.0, 6.0, 3.0)
 
 
+def test_linearized_functions_do_not_change_with_arguments_or_results():
+    x = np.arange(3.0)
+    output, push = linearize(lambda x: np.exp(x) * x, x)
+    before = push(np.ones(3))
+    x[...] = output[...] = 7.0
+    np.testing.assert_array_equal(push(np.ones(3)), before)
+
+
 def test_linear_transpose_needs_types_only():
     f = lambda x, y: 2 * x[:2] + 3 * y
     (by_x, by_y) = linear_transpose(f, ShapeDtypeStruct((3,), np.float64), np.zeros(2))(np.array([1.0, 10.0]))

@@ -141,6 +141,18 @@ def test_pullbacks_can_be_transformed():
     np.testing.assert_array_equal(jit(pull)(np.ones(3))[0], np.arange(3.0))
 
 
+def test_pullbacks_do_not_change_with_arguments_or_results():
+    x = np.arange(3.0)
+    outputs, pull = vjp(lambda x: (np.exp(x), x * x, x), x)
+    cotangents = (np.ones(3), np.ones(3), np.ones(3))
+    (wanted,) = pull(cotangents)
+    before = wanted.copy()
+    for array in (x, *outputs, wanted):
+        array[...] = 7.0
+    np.testing.assert_array_equal(pull(cotangents)[0], before)
+    np.testing.assert_array_equal(cotangents, np.ones((3, 3)))
+
+
 def test_a_broken_function_leaves_nothing_behind():
     with pytest.raises(ZeroDivisionError):
         grad(lambda x: 1 / 0)(1.0)

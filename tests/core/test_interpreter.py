@@ -158,3 +158,11 @@ def test_debug_nans_names_the_operation_that_first_makes_one():
         with pytest.raises(FloatingPointError, match=r"invalid value \(nan\) encountered in log on operands f64\[2\]"):
             grad(lambda x: reduce_sum(log(x), axes=(0,)))(np.array([-1.0, 1.0]))
     assert np.isnan(grad(log)(np.nan))
+
+
+def test_operations_on_python_scalars_have_the_default_float():
+    for default, scalar in (("float64", np.float64), ("float32", np.float32)):
+        with config(default_float=default):
+            assert {type(f(1.0)) for f in (sin, jit(sin), grad(sin), jit(grad(sin)))} == {scalar}
+            assert mul(1.0, np.float64(2.0)).dtype == np.float64
+            assert type(mul(2, 3)) is np.int64

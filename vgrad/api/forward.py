@@ -4,7 +4,7 @@ Relies on boundary, staging and transforms.
 """
 
 from vgrad import tree
-from vgrad.api.boundary import filled, finish, match_structure, quiet
+from vgrad.api.boundary import filled, finish, match_structure, own, quiet
 from vgrad.api.staging import eval_shape
 from vgrad.core.functions import Flat, flatten_args
 from vgrad.core.types import is_differentiable, type_of
@@ -43,9 +43,11 @@ def jvp(fun, primals, tangents, has_aux=False):
 def linearize(fun, *primals, has_aux=False):
     """(outputs, f_jvp): f_jvp maps tangents of the primals to tangents of the outputs without running `fun` again."""
     leaves, structure = flatten_args(fun, primals, purpose="linearize")
+    leaves = own(leaves)
     flat = Flat(fun, structure, has_aux=has_aux)
     active = [is_differentiable(type_of(leaf).dtype) for leaf in leaves]
     outputs, linear = quiet(linearizing.linearize)(flat, leaves, active)
+    residuals = linear.residuals()
     count, output_structure = flat.count, flat.output_structure
     types = [type_of(leaf) for leaf in leaves]
 
@@ -54,9 +56,9 @@ def linearize(fun, *primals, has_aux=False):
         values = match_structure(tangents, structure, types, "linearize: tangents", "primals", fun)
         results = linear(values)[:count]
         derivatives = [filled(tangent, output) for output, tangent in zip(outputs, results)]
-        return output_structure.unflatten(finish(derivatives, values))
+        return output_structure.unflatten(finish(derivatives, values + residuals))
 
-    finished = finish(outputs, leaves)
+    finished = finish(outputs, leaves + residuals)
     result = output_structure.unflatten(finished[:count])
     if has_aux:
         return result, f_jvp, flat.aux_structure.unflatten(finished[count:])

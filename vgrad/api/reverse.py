@@ -8,7 +8,7 @@ import functools
 import numpy as np
 
 from vgrad import tree
-from vgrad.api.boundary import filled, finish, match_structure, normalize_argnums, quiet
+from vgrad.api.boundary import filled, finish, match_structure, normalize_argnums, own, quiet
 from vgrad.core.functions import Flat, flatten_args, name_of
 from vgrad.core.types import is_differentiable, type_of
 from vgrad.transforms import linearize as linearizing
@@ -128,9 +128,11 @@ def vjp(fun, *primals, has_aux=False):
     Cost: the values that the derivatives need are kept until vjp_fun is dropped; it may be called many times.
     """
     leaves, structure = flatten_args(fun, primals, purpose="vjp")
+    leaves = own(leaves)
     flat = Flat(fun, structure, has_aux=has_aux)
     active = [is_differentiable(type_of(leaf).dtype) for leaf in leaves]
     outputs, linear = quiet(linearizing.linearize)(flat, leaves, active)
+    residuals = linear.residuals()
     count, output_structure = flat.count, flat.output_structure
     output_types = [type_of(output) for output in outputs[:count]]
     linear.outputs = linear.outputs[:count]
@@ -142,9 +144,9 @@ def vjp(fun, *primals, has_aux=False):
         values = match_structure(cotangent, output_structure, output_types, "vjp: the cotangent", "outputs", fun)
         cotangents = transposing.backward(linear, values)
         results = [filled(value, leaf) for leaf, value in zip(leaves, cotangents)]
-        return structure.unflatten(finish(results, values))
+        return structure.unflatten(finish(results, values + residuals))
 
-    finished = finish(outputs, leaves)
+    finished = finish(outputs, leaves + residuals)
     result = output_structure.unflatten(finished[:count])
     if has_aux:
         return result, vjp_fun, flat.aux_structure.unflatten(finished[count:])

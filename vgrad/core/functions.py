@@ -10,6 +10,9 @@ import numpy as np
 from vgrad import tree
 from vgrad.core.interpreter import Tracer
 from vgrad.core.types import type_of
+from vgrad.errors import ConcretizationTypeError
+
+OBJECT = np.dtype(object)
 
 
 def check_leaf(leaf, where):
@@ -18,8 +21,8 @@ def check_leaf(leaf, where):
         type_of(leaf)
     except TypeError:
         raise TypeError(
-            f"{where}: value {leaf!r} of type {type(leaf)} is not a valid vgrad array type. Arrays, numbers and pytrees of "
-            "them are; close over anything else, or in jit mark the argument static_argnums."
+            f"{where}: value {leaf!r} of type {type(leaf)} is not a valid vgrad array type. Arrays, numbers and "
+            "pytrees of them are; close over anything else, or in jit mark the argument static_argnums."
         ) from None
     return leaf
 
@@ -60,7 +63,7 @@ def flatten_args(function, args, kwargs=None, purpose="vgrad"):
     """(leaves, structure) of (args, kwargs), each leaf checked to be an array."""
     leaves, structure = tree.flatten((args, kwargs) if kwargs is not None else args)
     for number, leaf in enumerate(leaves):
-        if type(leaf) is not np.ndarray and not isinstance(leaf, Tracer) or getattr(leaf, "dtype", None) == object:
+        if type(leaf) is not np.ndarray and not isinstance(leaf, Tracer) or getattr(leaf, "dtype", None) == OBJECT:
             try:
                 type_of(leaf)
             except TypeError:
@@ -83,7 +86,13 @@ class Flat:
 
     def __call__(self, *leaves):
         args = self.structure.unflatten(leaves)
-        output = self.function(*args[0], **args[1]) if self.with_kwargs else self.function(*args)
+        try:
+            output = self.function(*args[0], **args[1]) if self.with_kwargs else self.function(*args)
+        except ValueError as error:
+            # a[i] = tracer of rank 0: NumPy hides the error of float(tracer) behind one that says less
+            if isinstance(error.__cause__, ConcretizationTypeError) and str(error).startswith("setting an array"):
+                raise error.__cause__ from None
+            raise
         self.aux = None
         if self.has_aux:
             if not isinstance(output, tuple) or len(output) != 2:

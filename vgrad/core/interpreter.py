@@ -222,6 +222,8 @@ class Evaluate(Interpreter):
             raise
         if config.debug_nans:
             check_nans(primitive, operands, output)
+        if config.default_float != "float64" and not primitive.multiple_outputs:
+            return default_precision(primitive, operands, params, output)
         return output
 
     def axis_size(self, axis_name):
@@ -250,10 +252,18 @@ def explain_failure(primitive, operands, params, error):
 
 
 def keep_weak(output, operands):
-    """The output of an operation on Python scalars alone as a Python scalar, so that it stays weak as in plain Python."""
+    """The output of an operation on Python scalars alone as a Python scalar: it stays weak, as in plain Python."""
     if isinstance(output, np.generic) and output.dtype.kind in "fic" and operands:
         if all([type(operand) in PYTHON_SCALARS for operand in operands]):
             return output.item()
+    return output
+
+
+def default_precision(primitive, operands, params, output):
+    """What NumPy makes of Python scalars alone, in the precision that the type rule gives."""
+    if operands and all([type(operand) in PYTHON_SCALARS for operand in operands]):
+        dtype = primitive.output_type(*[type_of(operand) for operand in operands], **params).dtype
+        return np.asarray(output).astype(dtype)[()]
     return output
 
 

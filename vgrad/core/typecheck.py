@@ -34,7 +34,8 @@ def typecheck(jaxpr):
         declared = tuple([var.type for var in equation.outputs])
         if [(t.shape, t.dtype) for t in types] != [(t.shape, t.dtype) for t in declared]:
             raise JaxprError(
-                f"{equation.primitive} gives {list(map(str, types))} but is declared {list(map(str, declared))} in\n{jaxpr}"
+                f"{equation.primitive} gives {list(map(str, types))} but is declared "
+                f"{list(map(str, declared))} in\n{jaxpr}"
             )
         for var in equation.outputs:
             bind(var)

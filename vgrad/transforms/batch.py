@@ -7,6 +7,7 @@ from collections import namedtuple
 
 from vgrad.core.interpreter import NOT_CONCRETE, Interpreter, Tracer, check_alive, installed, keep_weak, state
 from vgrad.core.types import ArrayType, type_of
+from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import broadcast, move_axis
 
 MappedAxis = namedtuple("MappedAxis", ["name", "size"])  # name is None for an axis without one
@@ -90,6 +91,11 @@ class Batch(Interpreter):
                 output, axis = primitive.batch(self.axis, values, axes, **params)
             else:
                 output, axis = primitive.batch(values, axes, **params)
+        except ShapeError:
+            # for the user the shapes are those of one example: the type rule names them
+            if not primitive.holds_programs:
+                primitive.output_type(*[type_of(operand) for operand in operands], **params)
+            raise
         finally:
             state.interpreter = before
         if primitive.multiple_outputs:
