@@ -26,5 +26,5 @@ SAMPLES = [
     sample(reverse, real(), axes=()),
     sample(bitcast, fixed(real(2, 3)), dtype=np.dtype(np.uint8)),
     sample(bitcast, integers(0, 9, 3, 2, dtype=np.int32), dtype=np.dtype(np.float64)),
-    sample(bitcast, integers(0, 9, dtype=np.int32), dtype=np.dtype(np.float32)),
+    sample(bitcast, integers(0, 9, 3, dtype=np.int32), dtype=np.dtype(np.float32)),
 ]
