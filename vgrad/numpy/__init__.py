@@ -8,9 +8,11 @@ from vgrad.numpy.contraction import *
 from vgrad.numpy.creation import *
 from vgrad.numpy.diagonal import *
 from vgrad.numpy.dtypes import *
+from vgrad.numpy.functional import *
 from vgrad.numpy.indexing import *
 from vgrad.numpy.math import *
 from vgrad.numpy.padding import *
+from vgrad.numpy.polynomial import *
 from vgrad.numpy.reductions import *
 from vgrad.numpy.selection import *
 from vgrad.numpy.sets import *
