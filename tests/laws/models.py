@@ -56,7 +56,7 @@ def linear_regression(params, x, y):
 @model(lambda rng: {"w": rng.normal(size=3), "b": rng.normal()}, with_labels((3,), 2))
 def logistic_regression(params, x, y):
     z = x @ params["w"] + params["b"]
-    return np.logaddexp(0.0, z) - y * z
+    return np.logaddexp(0.0, z) - np.where(y == 1, z, 0.0)
 
 
 @model(
@@ -103,7 +103,7 @@ def convolution_by_windows(params, image, y):
 )
 def attention(params, x, y):
     q, k, v = x @ params["query"], x @ params["key"], x @ params["value"]
-    scores = np.einsum("ti,si->ts", q, k) / np.sqrt(x.shape[-1])
+    scores = np.einsum("ti,si->ts", q, k) / x.shape[-1] ** 0.5
     scores = np.where(np.tri(x.shape[0], dtype=bool), scores, -1e30)
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     weights = weights / weights.sum(axis=-1, keepdims=True)
