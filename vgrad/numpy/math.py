@@ -329,9 +329,8 @@ def modf(x, /):
     """(fractional part, integral part), both with the sign of x."""
     x = inexact(x)
     refuse_complex("modf", x)
-    whole = elementwise.trunc(x)
-    fraction = elementwise.sub(x, comparison.select(comparison.isinf(x), x, whole))
-    return comparison.copysign(comparison.select(comparison.isinf(x), 0, fraction), x), whole
+    fraction = comparison.select(comparison.isinf(x), comparison.copysign(0.0, x), elementwise.fmod(x, 1))
+    return fraction, elementwise.trunc(x)
 
 
 def frexp(x, /):

@@ -119,7 +119,7 @@ clamp = elementwise("clamp", clamp_evaluate, dtype=lambda dtype: (dtype, dtype),
     lambda y, low, x, high: indicator(lt(high, x), y),
 ))
 copysign = elementwise("copysign", np.copysign, derivatives=(
-    lambda y, x0, x1: plus_or_minus(eq(signbit(x0), signbit(x1)), y), None
+    lambda y, x0, x1: plus_or_minus(ne(ge(x0, 0), signbit(x1)), y), None
 ))
 heaviside = elementwise("heaviside", np.heaviside, derivatives=(None, lambda y, x0, x1: indicator(eq(x0, 0), y)))
 # fmt: on

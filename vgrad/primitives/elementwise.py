@@ -10,7 +10,7 @@ import numpy as np
 
 from vgrad.config import config
 from vgrad.core.primitive import Primitive, no_tangent, refuse
-from vgrad.core.types import PYTHON_SCALARS, ArrayType, default_float, promote, type_of
+from vgrad.core.types import INT64, PYTHON_SCALARS, ArrayType, default_float, promote, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import (
     aligned,
@@ -62,7 +62,9 @@ def elementwise(name, function, *, derivatives=(), linear_in=(), dtype=None, jvp
     def output_type(*types):
         dtypes, weaks = tuple([type_.dtype for type_ in types]), tuple([type_.weak for type_ in types])
         _, output_dtype, _ = resolve(dtypes, weaks, config.default_float)
-        return ArrayType(broadcast_type_of(name, types), output_dtype, all(weaks) and output_dtype.kind != "b")
+        # a boolean or int32 from Python scalars (a comparison, an exponent) is no Python scalar's dtype: it is strong
+        weak = all(weaks) and (output_dtype.kind in "fc" or output_dtype == INT64)
+        return ArrayType(broadcast_type_of(name, types), output_dtype, weak)
 
     def prepare(*operands):
         types = [type_of(operand) for operand in operands]
@@ -172,7 +174,7 @@ div = elementwise("div", np.true_divide, linear_in=(0,), derivatives=(None, lamb
 square = elementwise("square", np.square, derivatives=(lambda y, x: mul(2, x),))
 reciprocal = elementwise("reciprocal", np.reciprocal, derivatives=(lambda y, x: neg(mul(y, y)),))
 sqrt = elementwise("sqrt", np.sqrt, derivatives=(lambda y, x: div(0.5, y),))
-cbrt = elementwise("cbrt", np.cbrt, derivatives=(lambda y, x: div(1 / 3, mul(y, y)),))
+cbrt = elementwise("cbrt", np.cbrt, derivatives=(lambda y, x: div(div(1 / 3, y), y),))
 
 exp = elementwise("exp", np.exp, derivatives=(lambda y, x: y,))
 exp2 = elementwise("exp2", np.exp2, derivatives=(lambda y, x: mul(LN2, y),))
