@@ -161,7 +161,8 @@ UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "inv
 
 # methods that call the function of the same name on the array
 METHODS = """all any argmax argmin argpartition argsort choose clip compress conj conjugate copy cumprod cumsum diagonal
-    dot max mean min nonzero prod ptp ravel repeat round searchsorted squeeze std sum swapaxes take trace var""".split()
+    dot max mean min nonzero prod ptp ravel repeat round searchsorted squeeze std sum swapaxes take trace var
+    view""".split()
 
 # methods of ndarray that change it in place: never silently something else
 REFUSED = {
