@@ -43,7 +43,7 @@ def same(ours, theirs, tolerance=0.0):
     for own, other in zip(ours, theirs):
         own, other = np.asarray(own), np.asarray(other)
         assert (own.shape, own.dtype) == (other.shape, other.dtype)
-        scale = np.max(np.abs(other), initial=0.0) if other.dtype.kind in "fc" else 0
+        scale = np.max(np.abs(other), initial=0.0, where=np.isfinite(other)) if other.dtype.kind in "fc" else 0
         np.testing.assert_allclose(own, other, rtol=tolerance, atol=tolerance * scale)
 
 
