@@ -329,8 +329,8 @@ def modf(x, /):
     """(fractional part, integral part), both with the sign of x."""
     x = inexact(x)
     refuse_complex("modf", x)
-    fraction = comparison.select(comparison.isinf(x), comparison.copysign(0.0, x), elementwise.fmod(x, 1))
-    return fraction, elementwise.trunc(x)
+    finite = comparison.select(comparison.isinf(x), comparison.copysign(0.0, x), x)
+    return elementwise.fmod(finite, 1), elementwise.trunc(x)
 
 
 def frexp(x, /):

@@ -46,7 +46,9 @@ def elementwise(name, function, *, derivatives=(), linear_in=(), dtype=None, jvp
         """(dtype per operand, output dtype, whether NumPy left alone would give another)."""
         common, weak = promote(*[ArrayType((), *pair) for pair in zip(dtypes, weaks)])
         if weak:
-            dtypes, weaks = (common,) * len(dtypes), (False,) * len(dtypes)
+            if function is not np.ldexp:  # the one ufunc that takes an integer beside a float
+                dtypes = (common,) * len(dtypes)
+            weaks = (False,) * len(dtypes)
         if dtype is not None:
             operand_dtype, output_dtype = dtype(common)
             return (operand_dtype,) * len(dtypes), output_dtype, False

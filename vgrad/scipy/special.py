@@ -69,7 +69,7 @@ polygamma = surface(special.polygamma, "polygamma", "polygamma(n, x): the n-th d
 gammainc = surface(special.igamma, "gammainc", "gammainc(a, x): regularized lower incomplete gamma function.")
 gammaincc = surface(special.igammac, "gammaincc", "gammaincc(a, x): regularized upper incomplete gamma function.")
 betaln = surface(special.betaln, "betaln", "betaln(a, b): log of |beta(a, b)|.")
-betainc = surface(special.betainc, "betainc", "betainc(a, b, x): regularized incomplete beta function; derivative in x.")
+betainc = surface(special.betainc, "betainc", "betainc(a, b, x): regularized incomplete beta function.")
 
 i0 = surface(special.bessel_i0, "i0", "i0(x): modified Bessel function of order 0.")
 i1 = surface(special.bessel_i1, "i1", "i1(x): modified Bessel function of order 1.")
