@@ -37,27 +37,32 @@ from vgrad.api import (
     vmap,
 )
 from vgrad.config import config
-from vgrad.control.checkpoint import checkpoint
-from vgrad.control.custom import custom_jvp, custom_vjp, custom_vmap
 
 __version__ = "0.1.0"
 
-remat = checkpoint
-
-LAZY = ("lax", "nn", "random", "scipy", "tree_util", "flatten_util", "test_util", "testing", "debug", "typing")
+MODULES = ("lax", "nn", "random", "scipy", "tree_util", "flatten_util", "test_util", "testing")
+LATER = {
+    "checkpoint": "control.checkpoint",
+    "remat": "control.checkpoint",
+    "custom_jvp": "control.custom",
+    "custom_vjp": "control.custom",
+    "custom_vmap": "control.custom",
+    "stop_gradient": "lax",
+}
 
 
 def __getattr__(name):
-    """Import a surface at its first use: `import vgrad` stays nearly as quick as `import numpy`."""
-    if name in LAZY:
+    """Import what few programs use when it is first asked for: `import vgrad` stays nearly as quick as `import numpy`."""
+    if name in MODULES:
         return importlib.import_module(f"vgrad.{name}")
-    if name == "stop_gradient":
-        return importlib.import_module("vgrad.lax").stop_gradient
+    if name in LATER:
+        globals()[name] = getattr(importlib.import_module(f"vgrad.{LATER[name]}"), name)
+        return globals()[name]
     raise AttributeError(f"module 'vgrad' has no attribute {name!r}")
 
 
 def __dir__():
-    return [*globals(), *LAZY, "stop_gradient"]
+    return sorted({*globals(), *MODULES, *LATER})
 
 
 __all__ = [

@@ -82,3 +82,6 @@ def checkpoint(fun=None, *, prevent_cse=True, policy=None, static_argnums=(), co
         return flat.output_structure.unflatten(outputs)
 
     return checkpointed
+
+
+remat = checkpoint

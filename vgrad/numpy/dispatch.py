@@ -3,7 +3,6 @@
 Relies on the whole surface, which hands its namespace to `install`. np.f(tracer) becomes vgrad.numpy.f(tracer).
 """
 
-
 import numpy as np
 
 from vgrad.core.interpreter import Tracer
@@ -13,9 +12,9 @@ from vgrad.numpy.math import UFUNC_PRIMITIVES
 from vgrad.numpy.operands import operand
 from vgrad.numpy.subscripts import getitem
 
-SURFACE = {}  # the namespace of vgrad.numpy, set by install
-UFUNCS = {}  # NumPy ufunc -> function
-FUNCTIONS = {}  # NumPy array function -> function
+SURFACE = None  # the module vgrad.numpy, set by install
+UFUNCS = dict(UFUNC_PRIMITIVES)  # NumPy ufunc -> function; filled as they are met
+FUNCTIONS = {}  # NumPy array function -> function; filled as they are met
 READY = (Tracer, np.ndarray, np.generic, *PYTHON_SCALARS)
 
 # ufunc.reduce and ufunc.accumulate are reductions under other names
@@ -39,8 +38,8 @@ def refuse_out(name):
 
 def no_rule(name):
     return TypeError(
-        f"vgrad cannot trace np.{name}: it has no rule for it. Write it with functions of vgrad.numpy, or give it rules "
-        "with vgrad.custom_jvp."
+        f"vgrad cannot trace np.{name}: it has no rule for it. Write it with functions of vgrad.numpy, "
+        "or give it rules with vgrad.custom_jvp."
     )
 
 
@@ -50,9 +49,7 @@ def array_ufunc(self, ufunc, method, *inputs, out=None, **kwargs):
     if out is not None:
         refuse_out(name)
     if method == "__call__":
-        function = UFUNCS.get(ufunc)
-        if function is None:
-            raise no_rule(name)
+        function = UFUNCS.get(ufunc) or find_ufunc(ufunc)
         if not kwargs:
             return function(*[value if isinstance(value, READY) else operand(value) for value in inputs])
         return call_with(function, name, inputs, kwargs)
@@ -64,11 +61,11 @@ def array_ufunc(self, ufunc, method, *inputs, out=None, **kwargs):
         kwargs.update(zip(("axis", "dtype", "out", "keepdims", "initial", "where"), rest))
         kwargs = {key: given for key, given in kwargs.items() if given is not np._NoValue}
         kwargs.setdefault("axis", 0)
-        return SURFACE[table[ufunc]](value, **kwargs)
+        return getattr(SURFACE, table[ufunc])(value, **kwargs)
     if method == "outer":
         first, second = [operand(value) for value in inputs]
-        spread = SURFACE["reshape"](first, np.shape(first) + (1,) * np.ndim(second))
-        return call_with(UFUNCS[ufunc], name, (spread, second), kwargs)
+        spread = SURFACE.reshape(first, np.shape(first) + (1,) * np.ndim(second))
+        return call_with(find_ufunc(ufunc), name, (spread, second), kwargs)
     if method == "at":
         raise TypeError(
             f"np.{name}.at writes into an array, which is not possible with traced arrays. "
@@ -77,34 +74,62 @@ def array_ufunc(self, ufunc, method, *inputs, out=None, **kwargs):
     raise no_rule(f"{name}.{method}")
 
 
+def find_ufunc(ufunc):
+    """The surface's function for a ufunc of NumPy."""
+    name = ufunc.__name__
+    if ufunc not in UFUNCS:
+        if vars(np).get(name) is not ufunc:
+            raise TypeError(
+                f"vgrad cannot trace the ufunc {name}, which is not NumPy's. For scipy.special.{name} write "
+                f"vgrad.scipy.special.{name}; for your own give it rules with vgrad.custom_jvp."
+            )
+        UFUNCS[ufunc] = function_named(name, SURFACE, name)
+    return UFUNCS[ufunc]
+
+
 def call_with(function, name, inputs, kwargs):
     """A ufunc call with dtype= (the others of NumPy's keywords have another way to be written)."""
     dtype = kwargs.pop("dtype", None)
     where = kwargs.pop("where", True)
     if where is not True:
-        raise TypeError(f"np.{name}(..., where=) is not supported on traced arrays. Write np.where(mask, np.{name}(x), y).")
+        raise TypeError(
+            f"np.{name}(..., where=) is not supported on traced arrays. Write np.where(mask, np.{name}(x), y)."
+        )
     for keyword in ("casting", "order", "subok", "axes", "axis", "keepdims"):
         kwargs.pop(keyword, None)
     if kwargs:
         raise TypeError(f"np.{name} got keywords that traced arrays do not support: {sorted(kwargs)}.")
     inputs = [operand(value) for value in inputs]
     if dtype is not None:
-        inputs = [SURFACE["astype"](value, dtype) for value in inputs]
+        inputs = [SURFACE.astype(value, dtype) for value in inputs]
     return function(*inputs)
 
 
 def array_function(self, function, types, args, kwargs):
     """np.sum(tracer), np.linalg.inv(tracer), np.fft.fft(tracer), ..."""
-    handler = FUNCTIONS.get(function)
-    name = getattr(function, "__module__", "numpy").replace("numpy", "", 1).strip(".")
-    name = f"{name}.{function.__name__}" if name and not name.startswith("_") else function.__name__
-    if handler is None:
-        if name in IN_PLACE:
-            raise TypeError(f"np.{name} writes into an array, which is not possible with traced arrays. {IN_PLACE[name]}")
-        raise no_rule(name)
+    handler = FUNCTIONS.get(function) or find_function(function)
     if kwargs.get("out") is not None:
-        refuse_out(name)
+        refuse_out(function.__name__)
     return handler(*args, **kwargs)
+
+
+def find_function(function):
+    """The surface's function for a function of numpy, numpy.linalg or numpy.fft."""
+    name, module = function.__name__, function.__module__.removeprefix("numpy").strip(".")
+    if name in IN_PLACE:
+        raise TypeError(f"np.{name} writes into an array, which is not possible with traced arrays. {IN_PLACE[name]}")
+    if module in ("linalg", "fft"):
+        FUNCTIONS[function] = function_named(name, getattr(SURFACE, module), f"{module}.{name}")
+    else:
+        FUNCTIONS[function] = function_named(name, SURFACE, name)
+    return FUNCTIONS[function]
+
+
+def function_named(name, surface, full_name):
+    function = getattr(surface, name, None)
+    if function is None:
+        raise no_rule(full_name)
+    return function
 
 
 IN_PLACE = {
@@ -121,7 +146,7 @@ IN_PLACE = {
 
 
 def binary(name, reflected=False):
-    function = SURFACE[name]
+    function = getattr(SURFACE, name)
 
     def apply(self, other):
         if not isinstance(other, READY):
@@ -177,11 +202,14 @@ REFUSED = {
 }
 
 
-def method(name):
-    function = SURFACE[name]
+def unary(name):
+    function = getattr(SURFACE, name)
+    return lambda self: function(self)
 
+
+def method(name):
     def call(self, *args, **kwargs):
-        return function(self, *args, **kwargs)
+        return getattr(SURFACE, name)(self, *args, **kwargs)
 
     call.__name__ = name
     return call
@@ -199,20 +227,20 @@ def shape_arguments(args):
 
 
 def reshape(self, *shape, order="C", **kwargs):
-    return SURFACE["reshape"](self, kwargs.get("shape", shape_arguments(shape)), order=order)
+    return SURFACE.reshape(self, kwargs.get("shape", shape_arguments(shape)), order=order)
 
 
 def transpose(self, *axes):
     axes = shape_arguments(axes)
-    return SURFACE["transpose"](self, axes if axes is None or len(axes) else None)
+    return SURFACE.transpose(self, axes if axes is None or len(axes) else None)
 
 
 def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
-    return SURFACE["astype"](self, dtype)
+    return SURFACE.astype(self, dtype)
 
 
 def flatten(self, order="C"):
-    return SURFACE["ravel"](self, order=order)
+    return SURFACE.ravel(self, order=order)
 
 
 def iterate(self):
@@ -222,60 +250,44 @@ def iterate(self):
 
 
 def contains(self, value):
-    return bool(SURFACE["any"](SURFACE["equal"](self, value)))
+    return bool(SURFACE.any(SURFACE.equal(self, value)))
 
 
 def power(self, exponent, modulo=None):
     if modulo is not None:
         raise TypeError("pow() with a modulus is not supported on arrays")
-    return SURFACE["power"](self, exponent)
+    return SURFACE.power(self, exponent)
 
 
-def install(namespace):
-    """Give tracers their operators and methods, and point NumPy's functions at those of `namespace`."""
-    SURFACE.update(namespace)
+def install(surface):
+    """Give tracers their operators and methods, and point NumPy's functions at those of the module `surface`."""
+    global SURFACE
+    SURFACE = surface
     for name, target in BINARY.items():
         setattr(Tracer, f"__{name}__", binary(target))
         setattr(Tracer, f"__r{name}__", binary(target, reflected=True))
     for name, target in COMPARISONS.items():
         setattr(Tracer, f"__{name}__", binary(target))
     for name, target in UNARY.items():
-        setattr(Tracer, f"__{name}__", method(target))
-    for name in [name for name in METHODS if name in SURFACE]:
+        setattr(Tracer, f"__{name}__", unary(target))
+    for name in METHODS:
         setattr(Tracer, name, method(name))
     for name, advice in REFUSED.items():
         setattr(Tracer, name, refused(name, advice))
     Tracer.__hash__ = None
     Tracer.__pow__ = power
-    Tracer.__round__ = lambda self, decimals=0: SURFACE["round"](self, decimals)
+    Tracer.__round__ = lambda self, decimals=0: SURFACE.round(self, decimals)
     Tracer.__getitem__ = getitem
     Tracer.__iter__ = iterate
     Tracer.__contains__ = contains
     Tracer.__array_ufunc__ = array_ufunc
     Tracer.__array_function__ = array_function
-    Tracer.__array_namespace__ = lambda self, api_version=None: namespace["MODULE"]
+    Tracer.__array_namespace__ = lambda self, api_version=None: SURFACE
     Tracer.reshape, Tracer.transpose, Tracer.astype, Tracer.flatten = reshape, transpose, astype, flatten
-    Tracer.T = property(lambda self: SURFACE["transpose"](self))
-    Tracer.mT = property(lambda self: SURFACE["matrix_transpose"](self))
-    Tracer.real = property(lambda self: SURFACE["real"](self))
-    Tracer.imag = property(lambda self: SURFACE["imag"](self))
+    Tracer.T = property(lambda self: SURFACE.transpose(self))
+    Tracer.mT = property(lambda self: SURFACE.matrix_transpose(self))
+    Tracer.real = property(lambda self: SURFACE.real(self))
+    Tracer.imag = property(lambda self: SURFACE.imag(self))
     Tracer.flat = property(lambda self: iter(flatten(self)))
     Tracer.at = property(at)
     Tracer.block_until_ready = lambda self: self
-    map_functions(namespace)
-
-
-def map_functions(namespace):
-    for module, surface in ((np, namespace), (np.linalg, vars(namespace["linalg"])), (np.fft, vars(namespace["fft"]))):
-        for name in dir(module):
-            ours, theirs = surface.get(name), getattr(module, name)
-            if not callable(ours) or isinstance(theirs, type) or name.startswith("_"):
-                continue
-            if isinstance(theirs, np.ufunc):
-                UFUNCS[theirs] = ours
-            else:
-                FUNCTIONS[theirs] = ours
-    for ufunc, primitive in UFUNC_PRIMITIVES.items():
-        UFUNCS[ufunc] = primitive
-
-
