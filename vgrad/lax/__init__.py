@@ -3,6 +3,7 @@
 Relies on primitives and control.
 """
 
+from vgrad.lax import linalg  # noqa: F401
 from vgrad.lax.elementwise import *  # noqa: F403
 from vgrad.lax.shape import *  # noqa: F403
 from vgrad.lax.slicing import *  # noqa: F403
