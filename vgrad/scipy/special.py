@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from vgrad.control.stop_gradient import stop_gradient
-from vgrad.core.types import default_float, type_of
+from vgrad.core.types import default_float, promote, type_of
 from vgrad.numpy.operands import axes_of, operand
 from vgrad.primitives import complex, elementwise, special
 from vgrad.primitives.broadcasting import convert_to, reduce_sum, reshape_to
@@ -26,9 +26,12 @@ __all__ = [
 # fmt: on
 
 
-def inexact(x):
-    x = operand(x)
-    return x if type_of(x).dtype.kind in "fc" else convert_to(x, default_float())
+def inexact(*operands):
+    """The operands with their common dtype, a float: so Python scalars among them do not widen float32."""
+    operands = [operand(x) for x in operands]
+    dtype, _ = promote(*[type_of(x) for x in operands])
+    dtype = dtype if dtype.kind in "fc" else default_float()
+    return [convert_to(x, dtype) for x in operands]
 
 
 def surface(primitive, name, text):
@@ -92,20 +95,20 @@ def factorial(n, exact=False):
     """gamma(n + 1), and 0 for negative n. `exact` must be false."""
     if exact:
         raise NotImplementedError("factorial: exact=True is not supported; math.factorial computes exact integers.")
-    n = inexact(n)
+    (n,) = inexact(n)
     return select(lt(n, 0), 0, special.gamma(add(n, 1)))
 
 
 def beta(a, b):
     """gamma(a) * gamma(b) / gamma(a + b)."""
-    a, b = inexact(a), inexact(b)
+    a, b = inexact(a, b)
     sign = mul(mul(special.gammasgn(a), special.gammasgn(b)), special.gammasgn(add(a, b)))
     return mul(sign, exp(special.betaln(a, b)))
 
 
 def multigammaln(a, d):
     """Log of the multivariate gamma function of dimension d (a Python int), for a > (d - 1) / 2."""
-    a = inexact(a)
+    (a,) = inexact(a)
     total = d * (d - 1) / 4 * math.log(math.pi)
     for number in range(int(d)):
         total = add(total, special.lgamma(sub(a, number / 2)))
@@ -114,16 +117,16 @@ def multigammaln(a, d):
 
 def rel_entr(p, q):
     """p * log(p / q); 0 where p = 0 and q >= 0, inf where p or q is negative or only q is 0."""
-    p, q = inexact(p), inexact(q)
+    p, q = inexact(p, q)
     regular = logical_and(gt(p, 0), gt(q, 0))
     safe_p, safe_q = select(regular, p, 1), select(regular, q, 1)
     value = mul(safe_p, log(div(safe_p, safe_q)))
-    return select(regular, value, select(logical_and(eq(p, 0), ge(q, 0)), 0, np.inf))
+    return select(logical_and(eq(p, 0), ge(q, 0)), 0, select(regular, value, np.inf))
 
 
 def kl_div(p, q):
     """rel_entr(p, q) - p + q."""
-    p, q = operand(p), operand(q)
+    p, q = inexact(p, q)
     return add(sub(rel_entr(p, q), p), q)
 
 
@@ -155,9 +158,9 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False, where=Non
     where           elements to take
     Edges: an empty sum gives -inf. Its derivative, and that of a sum of exp(-inf) alone, is NaN.
     """
-    a = inexact(a)
+    (a,) = inexact(a)
     if b is not None:
-        b = operand(b)
+        a, b = inexact(a, b)
         a = select(ne(b, 0), a, -np.inf)
     if where is not None:
         a = select(operand(where), a, -np.inf)
@@ -180,7 +183,7 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False, where=Non
 
 def softmax(x, axis=None):
     """exp(x) / sum(exp(x)) along the axes."""
-    x = inexact(x)
+    (x,) = inexact(x)
     axes = axes_of(axis, type_of(x).ndim, "softmax")
     shift = shift_of(x, axes)
     terms = exp(sub(x, shift))
@@ -189,7 +192,7 @@ def softmax(x, axis=None):
 
 def log_softmax(x, axis=None):
     """x - logsumexp(x) along the axes."""
-    x = inexact(x)
+    (x,) = inexact(x)
     axes = axes_of(axis, type_of(x).ndim, "log_softmax")
     shift = shift_of(x, axes)
     shifted = sub(x, shift)

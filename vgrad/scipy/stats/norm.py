@@ -1,13 +1,13 @@
 """The normal distribution with mean `loc` and standard deviation `scale`.
 
-Relies on primitives. All arguments broadcast.
+Relies on vgrad.scipy.special. All arguments broadcast.
 """
 
 import math
 
-from vgrad.numpy.operands import operand
 from vgrad.primitives.elementwise import add, div, exp, log, mul, neg, square, sub
 from vgrad.primitives.special import log_ndtr, ndtr, ndtri
+from vgrad.scipy.special import inexact
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
@@ -15,13 +15,14 @@ HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
 def standardized(x, loc, scale):
-    return div(sub(operand(x), operand(loc)), operand(scale))
+    x, loc, scale = inexact(x, loc, scale)
+    return div(sub(x, loc), scale)
 
 
 def logpdf(x, loc=0, scale=1):
     """Log of the density."""
-    z = standardized(x, loc, scale)
-    return neg(add(mul(0.5, square(z)), add(HALF_LOG_TWO_PI, log(operand(scale)))))
+    x, loc, scale = inexact(x, loc, scale)
+    return neg(add(mul(0.5, square(div(sub(x, loc), scale))), add(HALF_LOG_TWO_PI, log(scale))))
 
 
 def pdf(x, loc=0, scale=1):
@@ -51,9 +52,11 @@ def logsf(x, loc=0, scale=1):
 
 def ppf(q, loc=0, scale=1):
     """The value below which the probability is q."""
-    return add(mul(ndtri(operand(q)), operand(scale)), operand(loc))
+    q, loc, scale = inexact(q, loc, scale)
+    return add(mul(ndtri(q), scale), loc)
 
 
 def isf(q, loc=0, scale=1):
     """The value above which the probability is q."""
-    return sub(operand(loc), mul(ndtri(operand(q)), operand(scale)))
+    q, loc, scale = inexact(q, loc, scale)
+    return sub(loc, mul(ndtri(q), scale))
