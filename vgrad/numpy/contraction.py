@@ -37,7 +37,7 @@ __all__ = [
 def promoted(operands, dtype=None):
     """The operands with their common dtype, or with `dtype` where that is wider."""
     types = [type_of(each) for each in operands]
-    common, _ = promote(*types)
+    common, _ = promote(*[type_.strong() for type_ in types])  # NumPy makes arrays of Python scalars here
     if dtype is not None:
         common = np.result_type(common, dtype)
     return [

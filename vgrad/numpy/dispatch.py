@@ -95,14 +95,15 @@ def call_with(function, name, inputs, kwargs):
         raise TypeError(
             f"np.{name}(..., where=) is not supported on traced arrays. Write np.where(mask, np.{name}(x), y)."
         )
-    for keyword in ("casting", "order", "subok", "axes", "axis", "keepdims"):
+    for keyword in ("casting", "order", "subok"):
         kwargs.pop(keyword, None)
+    options = {"axis": kwargs.pop("axis")} if name == "vecdot" and "axis" in kwargs else {}
     if kwargs:
         raise TypeError(f"np.{name} got keywords that traced arrays do not support: {sorted(kwargs)}.")
     inputs = [operand(value) for value in inputs]
     if dtype is not None:
         inputs = [SURFACE.astype(value, dtype) for value in inputs]
-    return function(*inputs)
+    return function(*inputs, **options)
 
 
 def array_function(self, function, types, args, kwargs):
