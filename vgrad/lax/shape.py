@@ -13,7 +13,7 @@ from vgrad.numpy import creation
 from vgrad.numpy.dtypes import asked_dtype
 from vgrad.numpy.operands import axis_of
 from vgrad.numpy.operands import operand as as_operand
-from vgrad.numpy.shape import broadcast_shapes, expand_dims, flip, static_shape, tile
+from vgrad.numpy.shape import broadcast_shapes, expand_dims, flip, stack, static_shape, tile, unstack
 from vgrad.numpy.shape import concatenate as join
 from vgrad.numpy.shape import reshape as reshape_array
 from vgrad.numpy.shape import squeeze as squeeze_array
@@ -42,8 +42,10 @@ __all__ = [
     "rev",
     "split",
     "squeeze",
+    "stack",
     "tile",
     "transpose",
+    "unstack",
 ]
 
 

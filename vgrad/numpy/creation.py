@@ -4,6 +4,7 @@ Relies on operands, array, dtypes, shape. What depends on no traced value is of 
 """
 
 import numpy as np
+from numpy import index_exp, s_
 
 from vgrad.core.interpreter import NOT_CONCRETE, Tracer
 from vgrad.core.types import PYTHON_SCALARS, default_float, promote, type_of
@@ -42,6 +43,7 @@ __all__ = [
     "full_like",
     "geomspace",
     "identity",
+    "index_exp",
     "indices",
     "linspace",
     "logspace",
@@ -51,6 +53,7 @@ __all__ = [
     "ones",
     "ones_like",
     "r_",
+    "s_",
     "view",
     "zeros",
     "zeros_like",

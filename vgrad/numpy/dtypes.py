@@ -7,10 +7,12 @@ import numpy as np
 from numpy import (
     bool,
     bool_,
+    cdouble,
     character,
     complex64,
     complex128,
     complexfloating,
+    csingle,
     double,
     dtype,
     e,
@@ -56,11 +58,14 @@ from vgrad.core.types import PYTHON_SCALARS, ArrayType, default_complex, default
 __all__ = [
     "bool",
     "bool_",
+    "cdouble",
     "can_cast",
     "character",
     "complex64",
     "complex128",
+    "complex_",
     "complexfloating",
+    "csingle",
     "double",
     "dtype",
     "e",
@@ -70,6 +75,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "float_",
     "floating",
     "generic",
     "iinfo",
@@ -103,6 +109,8 @@ __all__ = [
     "uint64",
     "unsignedinteger",
 ]
+
+float_, complex_ = float64, complex128  # JAX's names, which NumPy no longer has
 
 VALUES = (Tracer, np.ndarray, np.generic, *PYTHON_SCALARS)
 

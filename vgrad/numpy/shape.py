@@ -427,7 +427,7 @@ def of_rank(value, rank, name):
     return value
 
 
-def unstack(x, /, *, axis=0):
+def unstack(x, /, axis=0):
     """The items along an axis, a tuple."""
     x = of_rank(x, 1, "unstack")
     axis = axis_of(axis, type_of(x).ndim, "unstack")

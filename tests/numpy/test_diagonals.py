@@ -110,3 +110,8 @@ def test_shapes_that_do_not_fit(call, message):
 def test_equal_axes_are_refused():
     with pytest.raises(ValueError, match="axis1 and axis2 must differ"):
         vnp.diagonal(np.ones((2, 2)), axis1=0, axis2=-2)
+
+
+def test_the_function_diagonal_is_not_hidden_by_a_module():
+    vnp.tril(np.ones((2, 2)))
+    assert callable(vnp.diagonal) and callable(vnp.pad)
