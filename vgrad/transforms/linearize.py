@@ -62,6 +62,10 @@ class Tape(Interpreter):
                 return self.outer.process(primitive, operands, params)
             finally:
                 state.interpreter = before
+        if primitive.reach is not None:
+            flags = tuple([self.is_linear(operand) for operand in operands])
+            if not all(primitive.reach(flags, **params)):
+                return self.separate(primitive, operands, flags, params)
         types = primitive.output_type(*[type_of(operand) for operand in operands], **params)
         equation = LinearEquation(primitive, operands, params)
         self.equations.append(equation)
@@ -71,6 +75,16 @@ class Tape(Interpreter):
         output = LinearTracer(self, types, equation)
         equation.outputs = (output,)
         return output
+
+    def separate(self, primitive, operands, flags, params):
+        """Outputs of an operation that holds programs, some of which do not depend on the linear operands.
+
+        Its linearization, at zero, runs what is known now and leaves only what is linear on the tape.
+        """
+        primals = [zeros(type_of(operand)) if flag else operand for operand, flag in zip(operands, flags)]
+        tangents = [operand if flag else None for operand, flag in zip(operands, flags)]
+        outputs, output_tangents = primitive.linearize(primals, tangents, **params)
+        return tuple([o if t is None else t for o, t in zip(outputs, output_tangents, strict=True)])
 
     def is_linear(self, value):
         return isinstance(value, LinearTracer) and value.interpreter is self
@@ -150,4 +164,6 @@ def linearize(function, primals, active):
     with installed(interpreter):
         outputs = function(*[interpreter.wrap(*pair) for pair in zip(primals, inputs)])
         pairs = [interpreter.unwrap(output) for output in outputs]
-    return [primal for primal, _ in pairs], Linear(interpreter.tape, inputs, [tangent for _, tangent in pairs])
+    # a tangent that is known does not depend on those of the inputs, so it is zero: a custom rule filled it in
+    tangents = [tangent if interpreter.tape.is_linear(tangent) else None for _, tangent in pairs]
+    return [primal for primal, _ in pairs], Linear(interpreter.tape, inputs, tangents)
