@@ -3,6 +3,19 @@
 Relies on vgrad.numpy and vgrad.scipy.special.
 """
 
-from vgrad.scipy.stats import norm
+from vgrad.scipy.stats import bernoulli, beta, binom, cauchy, expon, gamma, laplace, logistic, norm, poisson, t, uniform
 
-__all__ = ["norm"]
+__all__ = [
+    "bernoulli",
+    "beta",
+    "binom",
+    "cauchy",
+    "expon",
+    "gamma",
+    "laplace",
+    "logistic",
+    "norm",
+    "poisson",
+    "t",
+    "uniform",
+]
