@@ -1,8 +1,9 @@
 """jvp, linearize, linear_transpose. Relies on vgrad.api.forward."""
 
 import numpy as np
+import pytest
 
-from vgrad import grad, jit, jvp, linear_transpose, linearize, vmap
+from vgrad import checkpoint, custom_jvp, grad, jit, jvp, lax, linear_transpose, linearize, vmap
 from vgrad.api import ShapeDtypeStruct
 from vgrad.core.types import FLOAT0
 
@@ -80,3 +81,36 @@ def test_forward_over_reverse_is_a_hessian_product():
     x, v = np.arange(3.0), np.array([1.0, 2.0, 3.0])
     np.testing.assert_array_equal(jvp(grad(f), (x,), (v,))[1], 6 * x * v)
     np.testing.assert_array_equal(grad(lambda x: jvp(f, (x,), (v,))[1])(x), 6 * x * v)
+
+
+def test_a_program_may_mix_known_and_linear_outputs():
+    both = jit(lambda x, v: (np.sin(x), np.cos(x) * v))
+
+    def linear(v):
+        known, moved = both(2.0, v)
+        return known * moved
+
+    (pulled,) = linear_transpose(linear, 1.0)(3.0)
+    np.testing.assert_allclose(pulled, 3 * np.sin(2.0) * np.cos(2.0))
+
+    sine = custom_jvp(np.sin)
+    sine.defjvp(lambda primals, tangents: both(*primals, *tangents))
+    f = lambda x: sine(x) * sine(2 * x)
+    wanted = lambda x: np.sin(x) * np.sin(2 * x)
+    for transform in (grad, lambda f: grad(jit(f)), lambda f: grad(checkpoint(f)), lambda f: grad(grad(f))):
+        np.testing.assert_allclose(transform(f)(0.7), transform(wanted)(0.7))
+
+
+@pytest.mark.parametrize("known", [lambda x, n: np.sin(x) * n, lambda x, n: n])
+def test_a_loop_may_carry_known_values_beside_linear_ones(known):
+    def linear(v):
+        def step(carry, _):
+            n, v = carry
+            return (known(n, 0.5), v * n), n
+
+        (n, v), stacked = lax.scan(step, (2.0, v), None, length=3)
+        return v * n + np.sum(stacked) * v
+
+    (pulled,) = linear_transpose(linear, 1.0)(1.0)
+    np.testing.assert_allclose(pulled, linear(1.0))
+    np.testing.assert_allclose(grad(checkpoint(lambda v: linear(v) ** 2))(3.0), 6 * pulled**2)

@@ -5,11 +5,12 @@ draws it, derandomized: every run tests the same programs.
 """
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from vgrad import checkpoint, grad, jit, jvp, make_jaxpr, vjp, vmap
+from vgrad import checkpoint, custom_jvp, grad, jit, jvp, lax, make_jaxpr, vjp, vmap
 from vgrad.core.typecheck import typecheck
+from vgrad.numpy import at
 
 BATCH = 3
 STEP = 2e-3
@@ -43,7 +44,35 @@ UNARY = {
     "mean": lambda x: np.mean(x, axis=0, keepdims=True) if x.ndim and x.shape[0] else x,
     "norm": lambda x: np.sqrt(np.sum(x * x, axis=-1) + 1.0) if x.ndim else x,
     "softmax": lambda x: np.exp(x - np.max(x)) / np.sum(np.exp(x - np.max(x))) if x.size else x,
+    "einsum": lambda x: np.tanh(np.einsum("...i,...i->...", x, x)) if x.ndim else x,
+    "take": lambda x: np.take(x, [-1, 0], axis=-1) if x.ndim and x.shape[-1] else x,
+    "assign": lambda x: at(x)[..., 0].set(0.5) if x.ndim and x.shape[-1] else x,
+    "fourier": lambda x: np.real(np.fft.fft(x)) / x.shape[-1] if x.ndim and x.shape[-1] else x,
+    "solve": lambda x: np.linalg.solve(3 * np.eye(len(x)) + np.tanh(x), x) if is_square(x) else x,
+    "jit": jit(lambda x: np.sin(x) * x),
+    "checkpoint": checkpoint(lambda x: np.tanh(np.sin(x) + x)),
+    "vmap": lambda x: vmap(lambda row: np.tanh(np.sum(row)) * row)(x) if x.ndim else x,
+    "grad": lambda x: grad(lambda y: np.sum(np.sin(y) * np.cos(x)))(x),
+    "scan": lambda x: lax.scan(lambda c, row: (np.tanh(c + np.sum(row)), c * row), 0.5, x)[1] if x.ndim else x,
+    "fori_loop": lambda x: lax.fori_loop(0, 3, lambda i, y: np.sin(y) + 0.1 * i, x),
+    "cond": lambda x: lax.cond(np.sum(x) * 0.0 < 1.0, np.sin, np.cos, x),
+    "switch": lambda x: lax.switch(x.ndim, [np.sin, np.tanh, np.cos], x),
+    "soft": lambda x: soft(x),
 }
+
+
+@custom_jvp
+def soft(x):
+    return np.log1p(np.exp(np.tanh(x)))
+
+
+@soft.defjvp
+def soft_jvp(primals, tangents):
+    (x,), (v,) = primals, tangents
+    y = np.tanh(x)
+    return soft(x), v * (1.0 - y * y) / (1.0 + np.exp(-y))
+
+
 BINARY = {
     "add": np.add,
     "subtract": np.subtract,
@@ -55,6 +84,10 @@ BINARY = {
     "matmul": lambda x, y: np.tanh(x @ y) if fits_matmul(x, y) else np.multiply(x, np.mean(y) if y.size else 1.0),
     "join": lambda x, y: np.concatenate([x, y]) if joins(x, y) else x,
 }
+
+
+def is_square(x):
+    return x.ndim == 2 and x.shape[0] == x.shape[1] > 0
 
 
 def fits_matmul(x, y):
@@ -92,8 +125,14 @@ shapes = st.lists(st.sampled_from([0, 1, 2, 3]), min_size=0, max_size=2).map(tup
 stacks = st.lists(st.sampled_from(["jit", "vmap", "grad", "jvp", "checkpoint"]), min_size=1, max_size=4)
 seeds = st.integers(0, 1000)
 
+# no shrinking: a failure prints its program at once, and the suite stays quick
 examples = settings(
-    derandomize=True, deadline=None, max_examples=60, database=None, suppress_health_check=list(HealthCheck)
+    phases=[Phase.generate],
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    database=None,
+    suppress_health_check=list(HealthCheck),
 )
 
 

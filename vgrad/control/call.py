@@ -3,7 +3,7 @@
 Relies on programs and passes. Evaluating it runs the simplified program. checkpoint shares its rules.
 """
 
-from vgrad.control.programs import batch_jaxpr, jvp_jaxpr, linearize_jaxpr, transpose_jaxpr
+from vgrad.control.programs import batch_jaxpr, jvp_jaxpr, linearize_jaxpr, reached_outputs, transpose_jaxpr
 from vgrad.core.primitive import Primitive
 from vgrad.passes.pipeline import simplified
 from vgrad.primitives.broadcasting import move_axis
@@ -19,6 +19,10 @@ def spread(values, flags):
     """One value for each true flag, None for the others."""
     values = iter(values)
     return [next(values) if flag else None for flag in flags]
+
+
+def program_reach(flags, *, jaxpr, name):
+    return reached_outputs(jaxpr, flags)
 
 
 def program_evaluate(*operands, jaxpr, name):
@@ -79,6 +83,7 @@ call = Primitive(
     evaluate=program_evaluate,
     jvp=program_jvp(lambda: call),
     linearize=call_linearize,
+    reach=program_reach,
     transpose=program_transpose(lambda: call),
     batch=program_batch(lambda: call),
     multiple_outputs=True,

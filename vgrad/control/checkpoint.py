@@ -10,6 +10,7 @@ from vgrad.control.call import (
     program_batch,
     program_evaluate,
     program_jvp,
+    program_reach,
     program_transpose,
     spread,
 )
@@ -47,6 +48,7 @@ checkpoint_call = Primitive(
     evaluate=program_evaluate,
     jvp=program_jvp(lambda: checkpoint_call),
     linearize=checkpoint_linearize,
+    reach=program_reach,
     transpose=program_transpose(lambda: checkpoint_call),
     batch=program_batch(lambda: checkpoint_call),
     multiple_outputs=True,

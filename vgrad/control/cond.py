@@ -12,6 +12,7 @@ from vgrad.control.programs import (
     jvp_jaxpr,
     linearize_jaxpr,
     rank_like,
+    reached_outputs,
     rearranged,
     transpose_jaxpr,
 )
@@ -34,6 +35,10 @@ def cond_type(index, *types, branches):
         check_types("cond", "operands", types, branch.input_types)
         check_types("cond", "outputs", branch.output_types, branches[0].output_types)
     return branches[0].output_types
+
+
+def cond_reach(flags, *, branches):
+    return tuple([any(found) for found in zip(*[reached_outputs(branch, flags[1:]) for branch in branches])])
 
 
 def cond_evaluate(index, *operands, branches):
@@ -202,6 +207,7 @@ cond = Primitive(
     evaluate=cond_evaluate,
     jvp=cond_jvp,
     linearize=cond_linearize,
+    reach=cond_reach,
     transpose=cond_transpose,
     batch=cond_batch,
     multiple_outputs=True,

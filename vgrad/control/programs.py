@@ -202,12 +202,21 @@ def with_outer_inputs(jaxpr, values, every_value):
 
 
 def reached_outputs(jaxpr, flags):
-    """Which outputs depend on the inputs with a flag."""
-    reached = {var for var, flag in zip(jaxpr.inputs, flags) if flag}
-    for equation in jaxpr.equations:
-        if not reached.isdisjoint(equation.operands):
-            reached.update(equation.outputs)
-    return [output in reached for output in jaxpr.outputs]
+    """Which outputs depend on the inputs with a flag, as a tuple."""
+
+    def find():
+        reached = {var for var, flag in zip(jaxpr.inputs, flags) if flag}
+        for equation in jaxpr.equations:
+            if reached.isdisjoint(equation.operands):
+                continue
+            outputs = equation.outputs
+            if equation.primitive.reach is not None:
+                own = tuple([operand in reached for operand in equation.operands])
+                outputs = [var for var, flag in zip(outputs, equation.primitive.reach(own, **equation.params)) if flag]
+            reached.update(outputs)
+        return tuple([output in reached for output in jaxpr.outputs])
+
+    return jaxpr.derived(("reached", tuple(flags)), find)
 
 
 def split_invariant(jaxpr, count):

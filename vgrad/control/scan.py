@@ -25,8 +25,7 @@ from vgrad.passes.pipeline import simplified
 from vgrad.primitives.elementwise import add
 from vgrad.transforms.batch import materialize
 from vgrad.transforms.evaluate import evaluate
-from vgrad.transforms.linearize import linearize, zeros
-from vgrad.transforms.transpose import backward
+from vgrad.transforms.linearize import zeros
 
 
 def parts(values, num_consts, num_carry):
@@ -43,6 +42,12 @@ def scan_type(*types, jaxpr, length, reverse, num_consts, num_carry):
         check_types("scan", "xs", xs, [ArrayType((length,) + type_.shape[1:], type_.dtype) for type_ in xs])
     stacked = [ArrayType((length,) + type_.shape, type_.dtype) for type_ in jaxpr.output_types[num_carry:]]
     return jaxpr.output_types[:num_carry] + tuple(stacked)
+
+
+def scan_reach(flags, *, jaxpr, length, reverse, num_consts, num_carry):
+    consts, carry, xs = parts(tuple(flags), num_consts, num_carry)
+    _, carry = fixed_point(lambda own: (None, reached_outputs(jaxpr, consts + own + xs)[:num_carry]), carry)
+    return carry + reached_outputs(jaxpr, consts + carry + xs)[num_carry:]
 
 
 def scan_evaluate(*operands, jaxpr, length, reverse, num_consts, num_carry):
@@ -218,13 +223,7 @@ def scan_linearize(operands, tangents, *, jaxpr, length, reverse, num_consts, nu
 
 def scan_transpose(cotangents, operands, linear, *, jaxpr, length, reverse, num_consts, num_carry):
     """A scan in the other direction: carry cotangents are handed on, those of consts summed, those of xs stacked."""
-    params = dict(jaxpr=jaxpr, length=length, reverse=reverse, num_consts=num_consts, num_carry=num_carry)
     linear_consts, linear_carry, linear_xs = parts(tuple(linear), num_consts, num_carry)
-    _, reached = fixed_point(
-        lambda flags: (None, reached_outputs(jaxpr, linear_consts + flags + linear_xs)[:num_carry]), linear_carry
-    )
-    if not all(reached):
-        return transpose_linearized(cotangents, operands, linear, params)
     program, given, nonzero = transposed_body(jaxpr, linear, cotangents, num_consts, num_carry)
     consts, _, xs = parts(operands, num_consts, num_carry)
     const_types, carry_types, _ = parts(jaxpr.input_types, num_consts, num_carry)
@@ -307,13 +306,6 @@ def transposed_body(jaxpr, linear, cotangents, num_consts, num_carry):
     return jaxpr.derived(("scan transpose", tuple(linear), start, num_consts, num_carry), make)
 
 
-def transpose_linearized(cotangents, operands, linear, params):
-    """For a scan that carries known values beside linear ones: its linearization carries linear ones alone."""
-    filled = [zeros(type_of(operand)) if flag else operand for operand, flag in zip(operands, linear)]
-    _, program = linearize(lambda *values: scan(*values, **params), filled, linear)
-    return backward(program, cotangents)
-
-
 # ------------------------------------------------------------------------------------------------------------- batch
 
 
@@ -345,6 +337,7 @@ scan = Primitive(
     evaluate=scan_evaluate,
     jvp=scan_jvp,
     linearize=scan_linearize,
+    reach=scan_reach,
     transpose=scan_transpose,
     batch=scan_batch,
     multiple_outputs=True,

@@ -61,6 +61,8 @@ class Primitive:
                         transpose(cotangents, operands, linear, **params) -> one cotangent per operand (None if not
                             linear or zero); cotangents may be None; `linear` is a tuple of bools
                         batch(axis, operands, mapped_axes, **params) -> outputs, mapped axes
+    reach           (flags, **params) -> which outputs depend on the operands with a flag, for operations that hold
+                    programs. None: all outputs do.
     close           (operands, params) -> operands, params: for operations that hold Python functions, run when they are
                     staged: replaces the functions by Jaxprs, and adds what they close over to the operands.
     collective      (axis, operands, mapped_axes, **params) -> (output, mapped axis): for psum and its kind, run by
@@ -77,6 +79,7 @@ class Primitive:
     prepare: Callable | None = None
     holds_programs: bool = False
     linearize: Callable | None = None
+    reach: Callable | None = None
     close: Callable | None = None
     collective: Callable | None = None
 
