@@ -124,6 +124,9 @@ custom_jvp_call = Primitive(
 )
 
 
+KEYWORD_ONLY, VAR_KEYWORD = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
+
+
 class Custom:
     """What custom_jvp, custom_vjp and custom_vmap share: resolving a call to positional arguments."""
 
@@ -142,12 +145,15 @@ class Custom:
         except (TypeError, ValueError):
             return args
         bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        if bound.kwargs:
+        keyword_only = [
+            name for name in bound.arguments if signature.parameters[name].kind in (KEYWORD_ONLY, VAR_KEYWORD)
+        ]
+        if keyword_only:
             raise TypeError(
-                f"{name_of(self.fun)} has keyword-only arguments {sorted(bound.kwargs)}; a function with a custom rule "
+                f"{name_of(self.fun)} has keyword-only arguments {sorted(keyword_only)}; a function with a custom rule "
                 "takes positional arguments only. Write functools.partial around it."
             )
+        bound.apply_defaults()
         return bound.args
 
     def split(self, args):
