@@ -158,7 +158,9 @@ def plot(path, history, norms, settings):
     left.legend(handles=[*left.get_lines(), *spent.get_lines()], loc="lower right")
     right.hist(norms, bins=40, color="tab:gray")
     right.axvline(settings["clip"], color="tab:red", label=f"clip at {settings['clip']:g}")
-    right.set(xlabel="norm of the gradient of one example", ylabel="examples", title="Last epoch's gradients, before clipping")
+    right.set(
+        xlabel="norm of the gradient of one example", ylabel="examples", title="Last epoch's gradients, before clipping"
+    )
     right.legend()
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
     pyplot.close(figure)
@@ -176,7 +178,9 @@ def parse_arguments():
     parser.add_argument("--seed", type=int, default=0, help="seed of initial parameters, batches and noise")
     parser.add_argument("--quick", action="store_true", help="a short run")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    parser.add_argument("--output", type=Path, default=Path("runs/dp_sgd_digits"), help="folder for checkpoint and plot")
+    parser.add_argument(
+        "--output", type=Path, default=Path("runs/dp_sgd_digits"), help="folder for checkpoint and plot"
+    )
     arguments = parser.parse_args()
     arguments.epochs = arguments.epochs if arguments.epochs is not None else (8 if arguments.quick else 40)
     for name, low in (("noise_multiplier", 0), ("clip", 1e-12), ("epochs", 1), ("lr", 0)):
@@ -221,13 +225,17 @@ def main():
                 "epsilon": epsilon_after(step, rate, settings["noise_multiplier"]),
             }
             history.append(row)
-            progress.set_postfix(loss=f"{row['loss']:.3f}", accuracy=f"{row['accuracy']:.3f}", epsilon=f"{row['epsilon']:.2f}")
+            progress.set_postfix(
+                loss=f"{row['loss']:.3f}", accuracy=f"{row['accuracy']:.3f}", epsilon=f"{row['epsilon']:.2f}"
+            )
             save_checkpoint(checkpoint, parameters, step, norms, history, settings)
 
     last = history[-1]
     picture = arguments.output / "dp_sgd_digits.png"
     plot(picture, history, norms, settings)
-    print(f"test accuracy {100 * last['accuracy']:.1f} %   epsilon {last['epsilon']:.3f}   delta {DELTA:g}   {step} steps")
+    print(
+        f"test accuracy {100 * last['accuracy']:.1f} %   epsilon {last['epsilon']:.3f}   delta {DELTA:g}   {step} steps"
+    )
     print(f"accuracy, epsilon and gradient norms over time: {picture}")
     if settings == {"noise_multiplier": 2.0, "clip": 1.0, "epochs": 40, "lr": 2.0, "seed": 0}:
         assert last["accuracy"] >= 0.90 and last["epsilon"] <= 8, "the default run must reach 90 % at epsilon 8"

@@ -1,69 +1,50 @@
 """vgrad: transforms ordinary NumPy functions. grad differentiates, vmap batches, jit stages; they compose in any order.
 
 The public surfaces: vgrad.numpy (vgrad.numpy.linalg, .fft), vgrad.lax, vgrad.nn, vgrad.random, vgrad.scipy; pytrees in
-vgrad.tree and vgrad.tree_util. Those that a plain NumPy function does not need are imported at first use.
+vgrad.tree and vgrad.tree_util. Every name is imported when it is first asked for.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
-from numpy import ndarray as Array
+from vgrad.config import config  # at once: the name is also a submodule's
 
-from vgrad import errors, numpy, tree
-from vgrad.api import (
-    ShapeDtypeStruct,
-    block_until_ready,
-    closure_convert,
-    debug_nans,
-    default_backend,
-    device_count,
-    device_get,
-    device_put,
-    devices,
-    disable_jit,
-    eval_shape,
-    grad,
-    hessian,
-    jacfwd,
-    jacobian,
-    jacrev,
-    jit,
-    jvp,
-    linear_transpose,
-    linearize,
-    local_device_count,
-    make_jaxpr,
-    value_and_grad,
-    vjp,
-    vmap,
-)
-from vgrad.config import config
+if TYPE_CHECKING:
+    from numpy import ndarray as Array
+
+    from vgrad import errors, flatten_util, lax, nn, numpy, random, scipy, test_util, testing, tree, tree_util
+    from vgrad.api import (
+        ShapeDtypeStruct,
+        block_until_ready,
+        closure_convert,
+        debug_nans,
+        default_backend,
+        device_count,
+        device_get,
+        device_put,
+        devices,
+        disable_jit,
+        eval_shape,
+        grad,
+        hessian,
+        jacfwd,
+        jacobian,
+        jacrev,
+        jit,
+        jvp,
+        linear_transpose,
+        linearize,
+        local_device_count,
+        make_jaxpr,
+        value_and_grad,
+        vjp,
+        vmap,
+    )
+    from vgrad.control.checkpoint import checkpoint, remat
+    from vgrad.control.custom import custom_jvp, custom_vjp, custom_vmap
+    from vgrad.lax import stop_gradient
 
 __version__ = "0.1.0"
-
-MODULES = ("lax", "nn", "random", "scipy", "tree_util", "flatten_util", "test_util", "testing")
-LATER = {
-    "checkpoint": "control.checkpoint",
-    "remat": "control.checkpoint",
-    "custom_jvp": "control.custom",
-    "custom_vjp": "control.custom",
-    "custom_vmap": "control.custom",
-    "stop_gradient": "lax",
-}
-
-
-def __getattr__(name):
-    """Import what few programs use when it is first asked for: `import vgrad` stays nearly as quick as `import numpy`."""
-    if name in MODULES:
-        return importlib.import_module(f"vgrad.{name}")
-    if name in LATER:
-        globals()[name] = getattr(importlib.import_module(f"vgrad.{LATER[name]}"), name)
-        return globals()[name]
-    raise AttributeError(f"module 'vgrad' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *MODULES, *LATER})
-
 
 __all__ = [
     "Array",
@@ -84,6 +65,7 @@ __all__ = [
     "disable_jit",
     "errors",
     "eval_shape",
+    "flatten_util",
     "grad",
     "hessian",
     "jacfwd",
@@ -91,15 +73,62 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "lax",
     "linear_transpose",
     "linearize",
     "local_device_count",
     "make_jaxpr",
+    "nn",
     "numpy",
+    "random",
     "remat",
+    "scipy",
     "stop_gradient",
+    "test_util",
+    "testing",
     "tree",
+    "tree_util",
     "value_and_grad",
     "vjp",
     "vmap",
 ]
+
+MODULES = (
+    "errors",
+    "flatten_util",
+    "lax",
+    "nn",
+    "numpy",
+    "random",
+    "scipy",
+    "test_util",
+    "testing",
+    "tree",
+    "tree_util",
+)
+ELSEWHERE = {
+    "checkpoint": "vgrad.control.checkpoint",
+    "remat": "vgrad.control.checkpoint",
+    "custom_jvp": "vgrad.control.custom",
+    "custom_vjp": "vgrad.control.custom",
+    "custom_vmap": "vgrad.control.custom",
+    "stop_gradient": "vgrad.lax",
+}
+
+
+def __getattr__(name):
+    """Import what is asked for: `import vgrad` is nearly free, and programs pay for what they use."""
+    if name in MODULES:
+        return importlib.import_module(f"vgrad.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module 'vgrad' has no attribute {name!r}")
+    if name == "Array":
+        found = importlib.import_module("numpy").ndarray
+    else:
+        found = getattr(importlib.import_module(ELSEWHERE.get(name, "vgrad.api")), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
