@@ -142,6 +142,11 @@ def psum_scatter(x, axis_name, *, scatter_dimension=0, axis_index_groups=None, t
         place = axis_of(scatter_dimension, len(shape), "psum_scatter")
         if tiled:
             leaf = divided(leaf, place, size, "psum_scatter")
+        elif shape[place] != size:
+            raise ValueError(
+                f"psum_scatter requires x.shape[scatter_dimension] to equal the size of the named axis, but they are "
+                f"{shape[place]} and {size} respectively."
+            )
         return primitives.psum_scatter(leaf, axis_name=name, size=size, axis=place)
 
     return tree.map(scattered, x)
@@ -191,6 +196,11 @@ def all_to_all(x, axis_name, split_axis, concat_axis, *, axis_index_groups=None,
         shape = type_of(check_leaf(leaf, "all_to_all")).shape
         split, concat = axis_of(split_axis, len(shape), "all_to_all"), axis_of(concat_axis, len(shape), "all_to_all")
         if not tiled:
+            if shape[split] != size:
+                raise ValueError(
+                    "all_to_all requires the size of the mapped axis axis_name to equal x.shape[split_axis], but they "
+                    f"are {size} and {shape[split]} respectively."
+                )
             return primitives.all_to_all(leaf, axis_name=name, size=size, split_axis=split, concat_axis=concat)
         parts = divided(leaf, split, size, "all_to_all")
         # without the parts' axis, the axes of the result stand where they stood in x

@@ -8,7 +8,6 @@ import numpy as np
 
 from vgrad.core.primitive import Primitive, no_tangent, refuse
 from vgrad.core.types import INT64, ArrayType, type_of
-from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import broadcast, convert_to, move_axis, reduce_sum
 from vgrad.primitives.elementwise import mul
 from vgrad.primitives.indexing import gather
@@ -127,11 +126,6 @@ all_gather = Primitive(
 
 
 def psum_scatter_type(operand, *, axis_name, size, axis):
-    if operand.shape[axis : axis + 1] != (size,):
-        raise ShapeError(
-            f"psum_scatter: axis {axis} of an array of shape {operand.shape} must have the size of the vmap axis "
-            f"{axis_name!r}, which is {size}."
-        )
     return ArrayType(operand.shape[:axis] + operand.shape[axis + 1 :], operand.dtype)
 
 
@@ -182,11 +176,6 @@ ppermute = Primitive(
 
 
 def all_to_all_type(operand, *, axis_name, size, split_axis, concat_axis):
-    if operand.shape[split_axis : split_axis + 1] != (size,):
-        raise ShapeError(
-            "all_to_all requires the size of the mapped axis axis_name to equal x.shape[split_axis], but they are "
-            f"{size} and {operand.shape[split_axis]} respectively."
-        )
     rest = operand.shape[:split_axis] + operand.shape[split_axis + 1 :]
     return ArrayType(rest[:concat_axis] + (size,) + rest[concat_axis:], operand.dtype)
 
