@@ -5,10 +5,11 @@
     python examples/dp_sgd_digits.py --resume        go on from the last checkpoint
 
 The data are scikit-learn's digits: 1,797 scanned 8x8 images of handwritten digits, inside the package.
-Each step draws a batch by Poisson sampling, takes one gradient per example with vmap(grad(loss)), clips each to an L2 norm,
-sums, adds Gaussian noise, and moves the parameters (Abadi et al. 2016, arXiv:1607.00133). dp-accounting says how much
-privacy has been spent. Batches and noise are functions of (seed, step) alone, so a killed run that is started again with
---resume goes on exactly as if nothing had happened: no noise is used twice for different data, and epsilon is the same.
+Each step draws a batch by Poisson sampling, takes one gradient per example with vmap(grad(loss)), clips each to an L2
+norm, sums, adds Gaussian noise, and moves the parameters (Abadi et al. 2016, arXiv:1607.00133). dp-accounting says how
+much privacy has been spent. Batches and noise are functions of (seed, step) alone, so a killed run that is started again
+with --resume goes on exactly as if nothing had happened: no noise is used twice for different data, and epsilon is the
+same.
 """
 
 import argparse
@@ -23,8 +24,7 @@ from dp_accounting.pld import PLDAccountant
 from sklearn.datasets import load_digits
 from tqdm import tqdm
 
-import vgrad
-from vgrad import grad, random, vmap
+from vgrad import random, value_and_grad, vmap
 
 DELTA = 1e-5
 BATCH = 256  # expected batch size; the real one differs from step to step
@@ -72,7 +72,7 @@ def accuracy(parameters, images, labels):
 # ------------------------------------------------------------------------------------------------ one private step
 
 
-per_example_losses_and_gradients = vmap(vgrad.value_and_grad(loss), in_axes=(None, 0, 0))
+per_example_losses_and_gradients = vmap(value_and_grad(loss), in_axes=(None, 0, 0))
 
 
 def private_step(parameters, key, images, labels, settings):

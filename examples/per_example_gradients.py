@@ -1,4 +1,4 @@
-"""One gradient per example: their norms, and the examples that pull the parameters hardest. No tricks: vmap(grad(loss)).
+"""One gradient per example, by vmap(grad(loss)): their norms, and the examples that pull the parameters hardest.
 
 python examples/per_example_gradients.py
 """

@@ -3,7 +3,7 @@
 Relies on everything below. Each function flattens, runs one transform, and unflattens.
 """
 
-import vgrad.numpy  # noqa: F401: gives traced arrays NumPy's functions, operators and methods
+from vgrad import numpy as numpy  # gives traced arrays NumPy's functions, operators and methods
 from vgrad.api.environment import (
     block_until_ready,
     debug_nans,
