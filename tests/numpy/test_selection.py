@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vgrad import grad, jit, vmap
+from vgrad import config, grad, jit, vmap
 from vgrad.numpy.math import log
 from vgrad.numpy.selection import (
     allclose,
@@ -56,6 +56,16 @@ def test_where_of_one_argument_gives_indices():
         np.testing.assert_array_equal(got, wanted)
     with pytest.raises(ValueError, match="one argument or three"):
         where(X > 0, X)
+
+
+def test_where_of_python_scalars_has_the_default_float():
+    def scaled(flag):
+        return where(flag > 0, 1.0, 2.0) * np.ones(2, np.float32)
+
+    for flag in (1.0, np.ones(2)):
+        with config(default_float="float32"):
+            assert where(flag > 0, 1.0, 2.0).dtype == scaled(flag).dtype == jit(scaled)(flag).dtype == np.float32
+    assert scaled(np.ones(2)).dtype == jit(scaled)(np.ones(2)).dtype == np.float64  # as in NumPy
 
 
 def test_derivatives_of_where():

@@ -6,7 +6,7 @@ Relies on elementwise and complex.
 import numpy as np
 
 from vgrad.core.primitive import Primitive
-from vgrad.core.types import ArrayType, promote, type_of
+from vgrad.core.types import PYTHON_SCALARS, ArrayType, promote, type_of
 from vgrad.primitives.broadcasting import aligned, broadcast_type_of, convert_to, sum_to
 from vgrad.primitives.complex import conj, real
 from vgrad.primitives.elementwise import add, div, elementwise, like, mul, sub
@@ -33,12 +33,23 @@ signbit = elementwise("signbit", np.signbit)
 
 
 def select_type(condition, x, y):
-    return ArrayType(broadcast_type_of("select", (condition, x, y)), *promote(x, y))
+    dtype, weak = promote(x, y)
+    shape = broadcast_type_of("select", (condition, x, y))
+    return ArrayType(shape, dtype, weak and shape == ())
 
 
 def select_prepare(condition, x, y):
     dtype, weak = promote(type_of(x), type_of(y))
-    return (condition, x, y) if weak else (condition, convert_to(x, dtype), convert_to(y, dtype))
+    if weak and type_of(condition).shape == ():
+        return condition, x, y
+    return condition, convert_to(x, dtype), convert_to(y, dtype)
+
+
+def select_evaluate(condition, x, y):
+    output = np.where(condition, x, y)[()]
+    if type(x) in PYTHON_SCALARS and type(y) in PYTHON_SCALARS:  # NumPy does not know the default float
+        return output.astype(promote(type_of(x), type_of(y))[0])
+    return output
 
 
 def select_jvp(output, operands, tangents):
@@ -61,7 +72,7 @@ def select_batch(operands, mapped_axes):
 select = Primitive(
     "select",
     output_type=select_type,
-    evaluate=lambda condition, x, y: np.where(condition, x, y)[()],
+    evaluate=select_evaluate,
     jvp=select_jvp,
     transpose=select_transpose,
     batch=select_batch,
