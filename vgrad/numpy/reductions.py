@@ -187,7 +187,10 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Non
     squares = masked(squares, where, 0, "var")
     total = restored(reduce_sum(squares, axes=axes), shape, axes, True)
     count = comparison.maximum(sub(real_count(counted(shape, axes, where), working), float(ddof)), 0.0)
-    return convert_to(without_axes(div(total, count), axes, keepdims), result_dtype)
+    result = div(total, count)
+    if where is not None and where is not True:  # chosen, not left to 0 / 0, so that its derivative is 0
+        result = comparison.select(comparison.gt(count, 0), result, np.nan)
+    return convert_to(without_axes(result, axes, keepdims), result_dtype)
 
 
 MEAN = mean  # var has an argument of this name

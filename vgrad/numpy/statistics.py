@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from vgrad.core.types import INT64, PYTHON_SCALARS, promote, type_of
+from vgrad.core.types import INT64, PYTHON_SCALARS, default_float, promote, type_of
 from vgrad.errors import ConcretizationTypeError, ShapeError
 from vgrad.numpy.creation import linspace
 from vgrad.numpy.operands import axes_of, operand, refuse_out
@@ -214,7 +214,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     """Covariance of variables, the rows of `m` (columns for rowvar=False) and of `y`, over their observations.
 
     Divided by N - 1, by N with bias=True, by N - ddof if that is given. fweights say how often an observation was made,
-    aweights how much it weighs.
+    aweights how much it weighs. The dtype is at least the default float.
     """
     if ddof is not None and ddof != int(ddof):
         raise ValueError("ddof must be integer")
@@ -224,7 +224,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
         other = rows_of(y, rowvar, "cov")
         both, _ = promote(type_of(rows), type_of(other))
         rows = concatenate(convert_to(rows, both), convert_to(other, both), axis=0)
-    common = inexact_dtype(type_of(rows).dtype) if dtype is None else np.dtype(dtype)
+    common = np.result_type(type_of(rows).dtype, default_float()) if dtype is None else np.dtype(dtype)
     rows = convert_to(rows, common)
     weights = None
     for given, name in ((fweights, "fweights"), (aweights, "aweights")):
