@@ -654,7 +654,7 @@ def text_to_a_function_of_the_surface():
     vnp.sin("text")
 
 
-@case(ValueError, "normal accepts a single key, but was given a key array of shape (3, 2)", "vmap")
+@case(errors.ShapeError, "normal accepts a single key, but was given a key array of shape (3, 2)", "vmap")
 def batched_key():
     random.normal(random.split(random.PRNGKey(0), 3))
 

@@ -436,4 +436,4 @@ def test_every_primitive_has_a_sample():
 def test_samples_mirror_the_primitives():
     rules = {module.name for module in pkgutil.iter_modules(vgrad.primitives.__path__)}
     tables = {module.name for module in pkgutil.iter_modules(samples.__path__)}
-    assert tables == rules
+    assert tables == rules - {"collectives"}  # these need a vmap with an axis name: tests/lax/test_collectives.py
