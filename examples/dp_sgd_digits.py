@@ -8,8 +8,8 @@ The data are scikit-learn's digits: 1,797 scanned 8x8 images of handwritten digi
 Each step draws a batch by Poisson sampling, takes one gradient per example with vmap(grad(loss)), clips each to an L2
 norm, sums, adds Gaussian noise, and moves the parameters (Abadi et al. 2016, arXiv:1607.00133). dp-accounting says how
 much privacy has been spent. Batches and noise are functions of (seed, step) alone, so a killed run that is started
-again with --resume goes on exactly as if nothing had happened: no noise is used twice for different data, and epsilon is
-the same.
+again with --resume goes on exactly as if nothing had happened: no noise is used twice for different data, and epsilon
+is the same. To release a model trained so, keep the seed secret: who knows it can subtract the noise.
 """
 
 import argparse
