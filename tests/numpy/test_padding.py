@@ -109,5 +109,7 @@ def test_what_does_not_fit():
         vnp.pad(np.ones(3), 1, "edge", constant_values=2)
     with pytest.raises(ValueError, match="reflect_type"):
         vnp.pad(np.ones(3), 1, "reflect", reflect_type="strange")
+    with pytest.raises(TypeError, match="booleans"):
+        vnp.pad(np.ones(3, bool), 1, "reflect", reflect_type="odd")
     with pytest.raises(ValueError, match="stat_length"):
         vnp.pad(np.ones(3), 1, "mean", stat_length=0)
