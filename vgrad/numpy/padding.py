@@ -66,7 +66,7 @@ def pad(array, pad_width, mode="constant", **kwargs):
             raise ValueError(f"pad: reflect_type must be 'even' or 'odd', got {kwargs['reflect_type']!r}.")
         if type_of(array).dtype.kind == "b":
             raise TypeError(
-                "pad: an odd reflection is 2 * edge - value, which booleans do not have. Convert the array."
+                "pad: an odd reflection is 2 * edge - value, which booleans do not have. Convert it."
             )
         for axis, width in enumerate(widths):
             array = reflect_odd(array, axis, *width, mode) if any(width) else array
