@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 
-from vgrad.control.stop_gradient import stop_gradient
 from vgrad.core.types import default_float, promote, type_of
 from vgrad.numpy.operands import axes_of, operand
 from vgrad.primitives import complex, elementwise, special
@@ -15,6 +14,7 @@ from vgrad.primitives.broadcasting import convert_to, reduce_sum, reshape_to
 from vgrad.primitives.comparison import absolute, eq, ge, gt, isfinite, logical_and, lt, ne, select
 from vgrad.primitives.elementwise import add, div, exp, log, mul, sub
 from vgrad.primitives.reduction import reduce_max
+from vgrad.primitives.stop_gradient import stop_gradient
 
 # fmt: off
 __all__ = [
@@ -59,7 +59,6 @@ expit = surface(elementwise.logistic, "expit", "expit(x): 1 / (1 + exp(-x)), wit
 logit = surface(special.logit, "logit", "logit(p): log(p / (1 - p)).")
 xlogy = surface(special.xlogy, "xlogy", "xlogy(x, y): x * log(y), and 0 where x = 0.")
 xlog1py = surface(special.xlog1py, "xlog1py", "xlog1py(x, y): x * log(1 + y), and 0 where x = 0.")
-entr = surface(special.entr, "entr", "entr(x): -x * log(x); 0 at x = 0, -inf for negative x.")
 expi = surface(special.expi, "expi", "expi(x): the exponential integral Ei.")
 expn = surface(special.expn, "expn", "expn(n, x): the exponential integral E_n. No derivative with respect to n.")
 spence = surface(special.spence, "spence", "spence(x): the dilogarithm of 1 - x.")
@@ -113,6 +112,12 @@ def multigammaln(a, d):
     for number in range(int(d)):
         total = add(total, special.lgamma(sub(a, number / 2)))
     return total
+
+
+def entr(x):
+    """-x * log(x); 0 at x = 0, -inf for negative x."""
+    (x,) = inexact(x)
+    return select(lt(x, 0), -np.inf, special.entr(x))
 
 
 def rel_entr(p, q):
