@@ -12,7 +12,6 @@ from vgrad.control import scan as scanning
 from vgrad.control import while_loop as looping
 from vgrad.control.implicit import custom_linear_solve, custom_root
 from vgrad.control.programs import closed, same_type, with_outer_inputs
-from vgrad.control.stop_gradient import stop_gradient as without_gradient
 from vgrad.core.functions import Flat, check_leaf, flatten_args, name_of, parameter_names
 from vgrad.core.interpreter import NOT_CONCRETE, Tracer
 from vgrad.core.types import BOOL, INT64, ArrayType, is_differentiable, promote, type_of
@@ -22,6 +21,7 @@ from vgrad.primitives.broadcasting import convert_to, reshape_to
 from vgrad.primitives.comparison import clamp, lt, ne
 from vgrad.primitives.elementwise import add
 from vgrad.primitives.shape import concatenate, slice_axis
+from vgrad.primitives.stop_gradient import stop_gradient as without_gradient
 from vgrad.transforms.batch import MappedAxis, batch, materialize
 from vgrad.transforms.evaluate import evaluate
 from vgrad.transforms.stage import stage
