@@ -5,3 +5,4 @@ Relies on primitives and vgrad.numpy.
 
 from vgrad.random.keys import *  # noqa: F403
 from vgrad.random.uniform import *  # noqa: F403
+from vgrad.random.continuous import *  # noqa: F403
