@@ -82,6 +82,7 @@ def test_nan_is_the_quantile_of_nan():
     same(vnp.median(x, axis=1), np.array([np.nan, 2.0]))
     same(vnp.quantile(x, [0.5, 0.0], axis=1), np.array([[np.nan, 2.0], [np.nan, 1.0]]))
     same(jit(lambda x: np.nanmedian(x, axis=0))(np.full((2, 2), np.nan)), np.full(2, np.nan))
+    same(grad(np.nanmedian)(np.full(3, np.nan)), np.zeros(3))
 
 
 @COVARIANCES

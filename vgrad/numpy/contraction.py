@@ -36,14 +36,15 @@ __all__ = [
 
 def promoted(operands, dtype=None):
     """The operands with their common dtype, or with `dtype` where that is wider."""
-    types = [type_of(each) for each in operands]
-    common, _ = promote(*[type_.strong() for type_ in types])  # NumPy makes arrays of Python scalars here
+    first = getattr(operands[0], "dtype", None)
+    if dtype is None and first is not None and all([getattr(each, "dtype", None) == first for each in operands]):
+        return operands
+    # NumPy makes arrays of Python scalars here
+    types = [type_of(each).strong() for each in operands]
+    common, _ = promote(*types)
     if dtype is not None:
         common = np.result_type(common, dtype)
-    return [
-        each if type_.dtype == common and not type_.weak else convert_to(each, common)
-        for each, type_ in zip(operands, types)
-    ]
+    return [convert_to(each, common) for each in operands]
 
 
 def contracted(operands, spec, dtype=None):
@@ -54,6 +55,10 @@ def contracted(operands, spec, dtype=None):
 
 def shape_of(value):
     return getattr(value, "shape", ())
+
+
+def fitted(value, shape):
+    return value if shape_of(value) == shape else reshape_to(value, shape)
 
 
 # ------------------------------------------------------------------------------------------------------------ matmul
@@ -113,9 +118,8 @@ def without_spread_axes(letters, batch, shape):
 
 def product(name, x1, x2, first_core, second_core, output_core, dtype=None):
     """Contract the last axes of both, as the letters say, and broadcast the axes before them."""
-    x1, x2 = operand(x1, name), operand(x2, name)
     spec, first, second = matmul_spec(name, shape_of(x1), shape_of(x2), first_core, second_core, output_core)
-    return contracted((reshape_to(x1, first), reshape_to(x2, second)), spec, dtype)
+    return contracted((fitted(x1, first), fitted(x2, second)), spec, dtype)
 
 
 def matmul(x1, x2, out=None, *, dtype=None, precision=None, preferred_element_type=None):
@@ -127,22 +131,29 @@ def matmul(x1, x2, out=None, *, dtype=None, precision=None, preferred_element_ty
     """
     refuse_out(out, "matmul")
     x1, x2 = operand(x1, "matmul"), operand(x2, "matmul")
-    first = "j" if len(shape_of(x1)) < 2 else "ij"
-    second = "j" if len(shape_of(x2)) < 2 else "jk"
-    output = first.replace("j", "") + second.replace("j", "")
-    return product("matmul", x1, x2, first, second, output, dtype or preferred_element_type)
+    letters = MATMUL_LETTERS[len(shape_of(x1)) < 2, len(shape_of(x2)) < 2]
+    return product("matmul", x1, x2, *letters, dtype or preferred_element_type)
+
+
+# of the last axes of both operands and of the result, by whether each operand is a vector
+MATMUL_LETTERS = {
+    (False, False): ("ij", "jk", "ik"),
+    (False, True): ("ij", "j", "i"),
+    (True, False): ("j", "jk", "k"),
+    (True, True): ("j", "j", ""),
+}
 
 
 def matvec(x1, x2, /, out=None, *, dtype=None):
     """Matrix times vector: (..., I, J) and (..., J) give (..., I)."""
     refuse_out(out, "matvec")
-    return product("matvec", x1, x2, "ij", "j", "i", dtype)
+    return product("matvec", operand(x1, "matvec"), operand(x2, "matvec"), "ij", "j", "i", dtype)
 
 
 def vecmat(x1, x2, /, out=None, *, dtype=None):
     """Conjugated vector times matrix: (..., I) and (..., I, J) give (..., J)."""
     refuse_out(out, "vecmat")
-    return product("vecmat", conjugated(operand(x1, "vecmat")), x2, "j", "jk", "k", dtype)
+    return product("vecmat", conjugated(operand(x1, "vecmat")), operand(x2, "vecmat"), "j", "jk", "k", dtype)
 
 
 def vecdot(x1, x2, /, out=None, *, axis=-1, dtype=None, precision=None, preferred_element_type=None):
@@ -257,7 +268,7 @@ def einsum(subscripts, /, *operands, out=None, dtype=None, order="K", casting="s
     subscripts, operands = read_einsum_arguments(subscripts, operands)
     operands = [operand(each, "einsum") for each in operands]
     spec, shapes = normal_spec(subscripts, tuple([shape_of(each) for each in operands]))
-    operands = [reshape_to(each, shape) for each, shape in zip(operands, shapes)]
+    operands = [fitted(each, shape) for each, shape in zip(operands, shapes)]
     return contracted(operands, spec, dtype or preferred_element_type)
 
 

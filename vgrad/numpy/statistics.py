@@ -109,9 +109,10 @@ def quantiles_of_first_axis(values, q, method, skip_nans):
         ]
         weight = sub(index, floor(index))
     result = between(*take, weight, low, method)
-    if missing is None or skip_nans:
+    if missing is None:
         return result
-    return select(reduce_or(missing, axes=(0,)), dtype.type(np.nan), result)
+    undefined = eq(count, 0) if skip_nans else reduce_or(missing, axes=(0,))
+    return select(undefined, dtype.type(np.nan), result)
 
 
 def virtual_index(q, count, method):
