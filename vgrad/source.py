@@ -3,16 +3,21 @@
 Relies on nothing. Errors quote the user's line; staged equations remember it.
 """
 
+import contextlib
+import functools
 import linecache
 import os
 import sys
 
+import numpy as np
+
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-INNER = (PACKAGE, os.sep + "numpy" + os.sep, os.sep + "contextlib.py", os.sep + "functools.py", "<__array_function__")
+INNER_FOLDERS = (PACKAGE, os.path.dirname(np.__file__) + os.sep)
+INNER_FILES = (contextlib.__file__, functools.__file__, "<__array_function__ internals>")
 
 
 def is_inner(filename):
-    return filename.startswith(PACKAGE) or any(part in filename for part in INNER[1:])
+    return filename.startswith(INNER_FOLDERS) or filename in INNER_FILES
 
 
 def user_frame():

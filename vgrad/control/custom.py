@@ -140,6 +140,8 @@ class Custom:
 
     def positional(self, args, kwargs):
         """All arguments by position, defaults filled in."""
+        if isinstance(self.fun, np.ufunc):  # its signature lists out= and where=, which are no arguments here
+            return args
         try:
             signature = inspect.signature(self.fun)
         except (TypeError, ValueError):
