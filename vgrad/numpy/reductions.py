@@ -7,6 +7,7 @@ Result dtypes are NumPy's: sums of booleans and small integers are int64, means 
 """
 
 import functools
+import math
 
 import numpy as np
 
@@ -97,15 +98,13 @@ def masked(a, where, identity, name):
     return comparison.select(where, a, np.asarray(identity, type_of(a).dtype)[()])
 
 
-def counted(shape, axes, where):
-    """How many elements count in each result, with the reduced axes kept: an int, or an array if there is a mask."""
+def counted(shape, axes, where, keepdims, dtype):
+    """How many elements count in each result: an int, or an array of the real dtype that belongs to `dtype`."""
     if where is None or where is True:
-        count = 1
-        for axis in axes:
-            count *= shape[axis]
-        return count
-    mask = convert_to(broadcast_to(truth(where), shape), np.dtype(np.int64))
-    return restored(reduce_sum(mask, axes=axes), shape, axes, True)
+        return math.prod([shape[axis] for axis in axes])
+    real_dtype = np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+    mask = convert_to(broadcast_to(truth(where), shape), real_dtype)
+    return restored(reduce_sum(mask, axes=axes), shape, axes, keepdims)
 
 
 # --------------------------------------------------------------------------------------------------- sum, prod, mean
@@ -144,21 +143,8 @@ def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=None):
     a = masked(convert_to(a, working), where, 0, "mean")
     shape = type_of(a).shape
     axes = axes_of(axis, len(shape), "mean")
-    total = restored(reduce_sum(a, axes=axes), shape, axes, True)
-    average = div(total, real_count(counted(shape, axes, where), working))
-    return convert_to(without_axes(average, axes, keepdims), result_dtype)
-
-
-def real_count(count, dtype):
-    """The count in the real dtype that belongs to `dtype`: dividing by it then keeps the dtype."""
-    return convert_to(count, np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype)
-
-
-def without_axes(value, axes, keepdims):
-    """The value without its axes of size 1 at `axes`, unless they are to be kept."""
-    if keepdims:
-        return value
-    return reshape_to(value, tuple([n for axis, n in enumerate(type_of(value).shape) if axis not in axes]))
+    total = restored(reduce_sum(a, axes=axes), shape, axes, keepdims)
+    return convert_to(div(total, counted(shape, axes, where, keepdims, working)), result_dtype)
 
 
 def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=None, mean=None, correction=None):
@@ -185,12 +171,14 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Non
     else:
         squares = square(distance)
     squares = masked(squares, where, 0, "var")
-    total = restored(reduce_sum(squares, axes=axes), shape, axes, True)
-    count = comparison.maximum(sub(real_count(counted(shape, axes, where), working), float(ddof)), 0.0)
-    result = div(total, count)
-    if where is not None and where is not True:  # chosen, not left to 0 / 0, so that its derivative is 0
-        result = comparison.select(comparison.gt(count, 0), result, np.nan)
-    return convert_to(without_axes(result, axes, keepdims), result_dtype)
+    total = restored(reduce_sum(squares, axes=axes), shape, axes, keepdims)
+    count = counted(shape, axes, where, keepdims, working)
+    if isinstance(count, int):
+        result = div(total, count - ddof if count > ddof else 0)
+    else:  # NaN is chosen, not left to 0 / 0, so that its derivative is 0
+        enough = comparison.gt(count, ddof)
+        result = comparison.select(enough, div(total, sub(count, ddof)), np.nan)
+    return convert_to(result, result_dtype)
 
 
 MEAN = mean  # var has an argument of this name
@@ -209,8 +197,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     axes = axes_of(axis, len(shape), "average")
     if weights is None:
         result = mean(a, axis, keepdims=keepdims)
-        count = counted(shape, axes, None)
-        total = broadcast_to(convert_to(count, type_of(result).dtype), type_of(result).shape)
+        total = np.full(type_of(result).shape, math.prod([shape[axis] for axis in axes]), type_of(result).dtype)
         return (result, total) if returned else result
     weights = operand(weights, "weights")
     dtype = inexact_dtype(promote(type_of(a), type_of(weights))[0])
