@@ -1,6 +1,13 @@
 """Linearize: the tape of a function's tangents. Relies on vgrad.transforms.linearize."""
 
+import gc
+import weakref
+
 import numpy as np
+import pytest
+
+from vgrad import grad, value_and_grad, vjp
+from vgrad import linearize as linearize_public
 
 from vgrad.core.types import type_of
 from vgrad.primitives.broadcasting import reduce_sum
@@ -46,7 +53,7 @@ def test_none_is_a_zero_tangent():
 
 def test_the_tape_holds_linear_operations_and_residuals():
     _, linear = linearize(lambda x, y: [mul(sin(x), y)], [X, Y], [True, True])
-    operations = [equation.primitive.name for equation in linear.tape.equations]
+    operations = [equation.primitive.name for equation in linear.equations]
     assert sorted(operations) == ["add", "mul", "mul", "mul"] and not {"sin", "cos"} & set(operations)
     residuals = linear.residuals()
     assert len(residuals) == 3 and all(type_of(residual).shape == (3,) for residual in residuals)
@@ -66,3 +73,24 @@ def test_linearize_nests():
 
     _, linear = linearize(inner, [3.0], [True])
     assert linear([1.0]) == [12.0]
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [grad, lambda f: lambda x: vjp(f, x)[1](1.0), lambda f: lambda x: linearize_public(f, x)[1](x), value_and_grad],
+)
+def test_residuals_are_freed_without_the_garbage_collector(transform):
+    alive = []
+
+    def f(x):
+        residual = np.exp(x)
+        alive.append(weakref.ref(residual.concrete()))
+        return np.sum(residual * residual)
+
+    gc.disable()
+    try:
+        for _ in range(2):
+            transform(f)(np.arange(3.0))
+        assert [reference() for reference in alive] == [None, None]
+    finally:
+        gc.enable()

@@ -6,20 +6,19 @@ the tape can be run forward (linearize) or backward (transpose).
 
 import numpy as np
 
-from vgrad.core.interpreter import Interpreter, Tracer, check_alive, installed, state
+from vgrad.core.interpreter import Interpreter, Tracer, check_alive, installed, leaked, state
 from vgrad.core.types import type_of
 from vgrad.transforms.jvp import Jvp
 
 
 class LinearTracer(Tracer):
-    """A tangent that is not computed: the output of an equation on the tape, or an input (equation None)."""
+    """A tangent that is not computed: the output of an equation on the tape, or an input."""
 
-    __slots__ = ("known_type", "equation")
+    __slots__ = ("known_type",)
 
-    def __init__(self, interpreter, type_, equation=None):
+    def __init__(self, interpreter, type_):
         self.interpreter = interpreter
         self.known_type = type_
-        self.equation = equation
 
     @property
     def type(self):
@@ -38,7 +37,11 @@ class LinearEquation:
 
 
 class Tape(Interpreter):
-    """Records operations on LinearTracers; all others run under the interpreter outside."""
+    """Records operations on LinearTracers; all others run under the interpreter outside.
+
+    equations   in order, until `take` ends the recording. Then the tape forgets them: tracers refer to their tape, and
+                a circle would keep all residuals in memory until Python's garbage collector comes by.
+    """
 
     __slots__ = ("equations",)
     name = "linearize"
@@ -46,6 +49,11 @@ class Tape(Interpreter):
     def __init__(self, outer):
         super().__init__(outer)
         self.equations = []
+
+    def take(self):
+        """The equations; nothing more can be recorded."""
+        equations, self.equations = self.equations, None
+        return equations
 
     def input(self, type_):
         return LinearTracer(self, type_)
@@ -62,6 +70,8 @@ class Tape(Interpreter):
                 return self.outer.process(primitive, operands, params)
             finally:
                 state.interpreter = before
+        if self.equations is None:
+            raise leaked(operand)
         if primitive.reach is not None:
             flags = tuple([self.is_linear(operand) for operand in operands])
             if not all(primitive.reach(flags, **params)):
@@ -70,9 +80,9 @@ class Tape(Interpreter):
         equation = LinearEquation(primitive, operands, params)
         self.equations.append(equation)
         if primitive.multiple_outputs:
-            equation.outputs = tuple([LinearTracer(self, type_, equation) for type_ in types])
+            equation.outputs = tuple([LinearTracer(self, type_) for type_ in types])
             return equation.outputs
-        output = LinearTracer(self, types, equation)
+        output = LinearTracer(self, types)
         equation.outputs = (output,)
         return output
 
@@ -106,15 +116,17 @@ class Linearize(Jvp):
 class Linear:
     """The linear program that linearize leaves: from tangents of the inputs to tangents of the outputs.
 
-    tape        equations in order
+    tape        what its tracers belong to
+    equations   in order
     inputs      LinearTracers, or None for inputs that are not differentiated
     outputs     LinearTracers, or None for tangents that are zero
     """
 
-    __slots__ = ("tape", "inputs", "outputs")
+    __slots__ = ("tape", "equations", "inputs", "outputs")
 
     def __init__(self, tape, inputs, outputs):
         self.tape = tape
+        self.equations = tape.take()
         self.inputs = inputs
         self.outputs = outputs
 
@@ -131,7 +143,7 @@ class Linear:
             if tracer is not None and values[id(tracer)] is None:
                 values[id(tracer)] = zeros(tracer.type)
         is_linear = self.tape.is_linear
-        for equation in self.tape.equations:
+        for equation in self.equations:
             operands = [
                 values[id(operand)] if is_linear(operand) else substitute(operand) for operand in equation.operands
             ]
@@ -143,7 +155,7 @@ class Linear:
     def residuals(self):
         """The known operands of the tape: tracers and arrays, each once."""
         found = {}
-        for equation in self.tape.equations:
+        for equation in self.equations:
             for operand in equation.operands:
                 if not self.tape.is_linear(operand):
                     found[id(operand)] = operand

@@ -24,7 +24,7 @@ def backward(linear, cotangents):
     for tracer, cotangent in zip(linear.outputs, cotangents, strict=True):
         if tracer is not None and cotangent is not None:
             accumulate(tracer, cotangent)
-    for equation in reversed(linear.tape.equations):
+    for equation in reversed(linear.equations):
         primitive = equation.primitive
         if not primitive.multiple_outputs:
             cotangent = sums.pop(id(equation.outputs[0]), None)
