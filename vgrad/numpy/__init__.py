@@ -17,7 +17,7 @@ from vgrad.numpy.reductions import *
 from vgrad.numpy.selection import *
 from vgrad.numpy.shape import *
 
-LATER = ("diagonals", "functional", "padding", "polynomial", "sets", "signal", "sorting", "statistics")
+LATER = ("diagonals", "functional", "histograms", "padding", "polynomial", "sets", "signal", "sorting", "statistics")
 
 
 def __getattr__(name):
