@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from vgrad import checkpoint, custom_jvp, grad, jit, jvp, lax, make_jaxpr, vjp, vmap
 from vgrad.core.typecheck import typecheck
+from vgrad.core.types import FLOAT0
 from vgrad.numpy import at
 
 BATCH = 3
@@ -175,6 +176,28 @@ def test_derivatives_are_finite_differences(program, shapes, seed):
     close(value, f(*inputs))
     close(sum([np.sum(g * v) for g, v in zip(pull(1.0), directions)], 0.0), tangent)
     typecheck(make_jaxpr(grad(f))(*inputs))
+
+
+@examples
+@given(programs, st.lists(st.tuples(shapes, st.sampled_from(["f4", "f8", "i8", "b1"])), min_size=1, max_size=3), seeds)
+def test_dtypes_are_those_of_numpy(program, inputs, seed):
+    """Whatever the inputs' dtypes, results have the dtype that plain NumPy gives, gradients that of their inputs."""
+    values = [(2 * x).astype(dtype) for x, (_, dtype) in zip(draw([shape for shape, _ in inputs], seed), inputs)]
+    f = lambda *values: run(program, *[1.5 * x for x in values])
+    wanted = np.asarray(f(*values))
+    tolerance = 1e-4 if any(dtype == "f4" for _, dtype in inputs) else 1e-9
+    close(jit(f)(*values), wanted, tolerance)
+    close(vmap(f)(*[np.stack([x, x]) for x in values]), np.stack([wanted, wanted]), tolerance)
+    floats = tuple([number for number, x in enumerate(values) if x.dtype.kind == "f"])
+    if floats:
+        gradients = jit(grad(f, floats))(*values)
+        assert [g.dtype for g in gradients] == [values[number].dtype for number in floats]
+        value, pull = vjp(f, *values)
+        assert (value.dtype, value.shape) == (wanted.dtype, ())
+        directions = [x if x.dtype.kind == "f" else np.zeros(x.shape, FLOAT0) for x in values]
+        assert jvp(f, values, directions)[1].dtype == wanted.dtype
+        pulled = pull(wanted.dtype.type(1))
+        assert [pulled[number].dtype for number in floats] == [g.dtype for g in gradients]
 
 
 @examples

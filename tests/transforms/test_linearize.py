@@ -6,9 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from vgrad import grad, value_and_grad, vjp
-from vgrad import linearize as linearize_public
-
+import vgrad
 from vgrad.core.types import type_of
 from vgrad.primitives.broadcasting import reduce_sum
 from vgrad.primitives.elementwise import add, mul, sin
@@ -77,7 +75,12 @@ def test_linearize_nests():
 
 @pytest.mark.parametrize(
     "transform",
-    [grad, lambda f: lambda x: vjp(f, x)[1](1.0), lambda f: lambda x: linearize_public(f, x)[1](x), value_and_grad],
+    [
+        vgrad.grad,
+        lambda f: lambda x: vgrad.vjp(f, x)[1](1.0),
+        lambda f: lambda x: vgrad.linearize(f, x)[1](x),
+        vgrad.value_and_grad,
+    ],
 )
 def test_residuals_are_freed_without_the_garbage_collector(transform):
     alive = []
