@@ -41,7 +41,7 @@ def coefficients(name, p):
     shape = type_of(p).shape
     if len(shape) > 1:
         raise ShapeError(f"{name} expects a sequence of coefficients, got shape {shape}.")
-    return reshape_to(p, (1,)) if not shape else p
+    return p if shape else reshape_to(convert_to(p, type_of(p).dtype), (1,))
 
 
 def first(values, count):

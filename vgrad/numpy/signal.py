@@ -102,9 +102,9 @@ def interp(x, xp, fp, left=None, right=None, period=None):
         raise ShapeError(
             f"interp: points and values must be sequences of one length that is not 0, got {xp_shape} and {fp_shape}."
         )
-    dtype = np.result_type(promote(type_of(x), type_of(xp))[0], default_float())
-    x, xp = convert_to(x, dtype), convert_to(xp, dtype)
-    fp = convert_to(fp, np.result_type(type_of(fp).dtype, dtype))
+    x, xp = promoted([inexact(x), inexact(xp)], default_float())
+    fp = inexact(fp)
+    fp = convert_to(fp, np.result_type(type_of(fp).dtype, type_of(xp).dtype))
     if period is not None:
         x, xp, fp = periodic(x, xp, fp, operand(period))
         left = right = None
