@@ -1,4 +1,4 @@
-"""What control flow must survive: a program and the same in plain Python, under every composition of transformations."""
+"""A program with control flow and the same in plain Python, under every composition of transformations."""
 
 import zlib
 

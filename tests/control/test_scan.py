@@ -242,12 +242,8 @@ def test_operands_are_not_written():
 def test_type_rule_checks_the_program():
     jaxpr = make_jaxpr(lambda c, x: (c + x, x))(1.0, 2.0)
     params = dict(jaxpr=jaxpr, length=3, reverse=False, num_consts=0, num_carry=1)
-    assert [
-        str(type_) for type_ in scan.output_type(*make_jaxpr(lambda c, x: 0)(1.0, np.ones(3)).input_types, **params)
-    ] == [
-        "f64[]",
-        "f64[3]",
-    ]
+    types = make_jaxpr(lambda c, x: 0)(1.0, np.ones(3)).input_types
+    assert [str(type_) for type_ in scan.output_type(*types, **params)] == ["f64[]", "f64[3]"]
     for wrong in ((1.0, np.ones(4)), (np.ones(2), np.ones(3)), (1.0, np.ones((3, 2)))):
         with pytest.raises(ShapeError, match="scan"):
             scan.output_type(*make_jaxpr(lambda c, x: 0)(*wrong).input_types, **params)

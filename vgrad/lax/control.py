@@ -39,6 +39,7 @@ __all__ = [
     "while_loop",
 ]
 
+INDEX = ArrayType((), INT64, weak=True)  # of the number of a step, a Python integer
 quiet = np.errstate(all="ignore")  # NaN and Inf are values: no RuntimeWarning from NumPy inside a loop
 
 
@@ -65,18 +66,21 @@ class Body:
     """A loop's body as a flat function that is checked to hand on a carry of the type it got.
 
     function    flat values -> (carry tree, any tree)
-    what        "scan" or "while_loop"
+    what        "scan", "while_loop", ...
     name        of the carry among the parameters of the user's function
+    counts      True: the number of the step stands before the carry, and is handed on increased by one
     """
 
-    def __init__(self, function, structure, what, name):
+    def __init__(self, function, structure, what, name, counts=False):
         self.function = function
         self.structure = structure
         self.what = what
         self.name = name
+        self.counts = counts
 
     def __call__(self, *values):
         carry, rest = self.function(*values)
+        numbers, values = values[: self.counts], values[self.counts :]
         leaves, structure = tree.flatten(carry)
         if structure != self.structure:
             raise TypeError(
@@ -93,13 +97,13 @@ class Body:
         settling = zip(leaves, self.carry_types, carry_types)
         leaves = [convert_to(leaf, own.dtype) if settled(type_, own) else leaf for leaf, type_, own in settling]
         self.carry_types = [type_of(leaf) for leaf in leaves]
-        return leaves + others
+        return [add(number, 1) for number in numbers] + leaves + others
 
     def stage(self, carry, rest_types):
         """(jaxpr, outer values, carry): weak leaves of the carry are promoted to what the body makes of them."""
         while True:
             types = [type_of(leaf) for leaf in carry]
-            jaxpr, outer_values = stage(self, types + rest_types)
+            jaxpr, outer_values = stage(self, [INDEX] * self.counts + types + rest_types)
             if all([same_type(*pair) for pair in zip(types, self.carry_types)]):
                 return jaxpr, outer_values, carry
             promoted = [
@@ -284,8 +288,8 @@ def while_loop(cond_fun, body_fun, init_val):
     return structure.unflatten(outputs)[0]
 
 
-def bind_while(condition, body, carry):
-    """The last carry of the while primitive on leaves."""
+def bind_while(condition, body, carry, numbers=()):
+    """The last carry of the while primitive on leaves; `numbers` holds that of the first step if the body counts."""
     body_jaxpr, body_values, carry = body.stage(carry, [])
 
     def flat_condition(*values):
@@ -298,16 +302,19 @@ def bind_while(condition, body, carry):
             raise TypeError(f"cond_fun must return a boolean scalar, but got output type {describe(type_)}.")
         return leaves
 
-    cond_jaxpr, cond_values = stage(flat_condition, [type_of(leaf) for leaf in carry])
-    return looping.while_loop(
+    types = [INDEX] * len(numbers) + [type_of(leaf) for leaf in carry]
+    cond_jaxpr, cond_values = stage(flat_condition, types)
+    outputs = looping.while_loop(
         *cond_values,
         *body_values,
+        *numbers,
         *carry,
         cond_jaxpr=cond_jaxpr,
         body_jaxpr=body_jaxpr,
         cond_consts=len(cond_values),
         body_consts=len(body_values),
     )
+    return outputs[len(numbers) :]
 
 
 def known_value(value):
@@ -338,29 +345,22 @@ def fori_loop(lower, upper, body_fun, init_val, *, unroll=None):
         for i in range(int(known_value(lower)), int(known_value(upper))):
             value = body_fun(i, value)
         return value
-    carry, structure = flatten_args(body_fun, (0, init_val), purpose="lax.fori_loop")
-    carry = carry[1:]
+    (_, *carry), structure = flatten_args(body_fun, (0, init_val), purpose="lax.fori_loop")
     name = parameter_names(body_fun, (0, init_val), {})[1]
-    index_type = ArrayType((), INT64, weak=True)
+    own = tree.structure(init_val)
+
+    def step(i, *values):
+        return body_fun(*structure.unflatten((i, *values))), ()
+
     if known_value(lower) is not NOT_CONCRETE and known_value(upper) is not NOT_CONCRETE:
-        body = Body(
-            lambda *values: (body_fun(*structure.unflatten((values[-1], *values[:-1]))), ()),
-            tree.structure(init_val),
-            "fori_loop",
-            name,
-        )
+        body = Body(lambda *values: step(values[-1], *values[:-1]), own, "fori_loop", name)
         steps = np.arange(int(known_value(lower)), int(known_value(upper)))
-        outputs, _ = bind_scan(body, carry, [steps], [index_type], len(steps), False)
-        return structure.unflatten((0, *outputs))[1]
-    first, last = convert_to(lower, INT64), convert_to(upper, INT64)
-    body = Body(
-        lambda i, *values: ((add(i, 1), body_fun(*structure.unflatten((i, *values)))), ()),
-        tree.structure((0, init_val)),
-        "fori_loop",
-        f"(i, {name})",
-    )
-    _, *outputs = bind_while(lambda i, *values: lt(i, last), body, [first, *carry])
-    return structure.unflatten((0, *outputs))[1]
+        outputs, _ = bind_scan(body, carry, [steps], [INDEX], len(steps), False)
+    else:
+        first, last = convert_to(lower, INT64), convert_to(upper, INT64)
+        body = Body(step, own, "fori_loop", name, counts=True)
+        outputs = bind_while(lambda i, *values: lt(i, last), body, carry, [first])
+    return own.unflatten(outputs)
 
 
 # ----------------------------------------------------------------------------------------------------------- branches
