@@ -7,7 +7,7 @@ import operator
 
 import numpy as np
 
-from vgrad.core.types import default_complex, type_of
+from vgrad.core.types import default_complex, default_float, type_of
 from vgrad.errors import ConcretizationTypeError, ShapeError
 from vgrad.numpy import linalg
 from vgrad.numpy.contraction import matmul, outer, promoted
@@ -135,7 +135,8 @@ def polyder(p, m=1):
     p = coefficients("polyder", p)
     for _ in range(m):
         degree = max(type_of(p).size - 1, 0)
-        p = mul(first(p, degree), np.arange(degree, 0, -1))
+        exponents = np.arange(degree, 0, -1)
+        p = mul(first(p, degree), exponents.astype(default_float()) if type_of(p).dtype.kind in "fc" else exponents)
     return p
 
 
@@ -154,7 +155,7 @@ def polyint(p, m=1, k=None):
         return p
     p, constants = promoted([inexact(p), constants])
     for number in range(m):
-        divided = div(p, np.arange(type_of(p).size, 0, -1, dtype=np.int64))
+        divided = div(p, np.arange(type_of(p).size, 0, -1, default_float()))
         p = concatenate(divided, slice_axis(constants, 0, number, number + 1), axis=0)
     return p
 
