@@ -12,7 +12,7 @@ from vgrad.numpy.contraction import einsum
 from vgrad.numpy.math import logical_and
 from vgrad.numpy.operands import operand
 from vgrad.numpy.selection import where
-from vgrad.numpy.shape import broadcast_to, moveaxis, reshape
+from vgrad.numpy.shape import moveaxis, reshape
 from vgrad.primitives.broadcasting import convert_to
 from vgrad.primitives.stop_gradient import stop_gradient
 
@@ -138,7 +138,7 @@ def check_shapes(query, key, value):
 
 
 def by_head(x, name, shape, heads):
-    """What broadcasts to (B, N, T, S), with the axis of N heads split into groups: broadcasts to (B, K, N / K, T, S)."""
+    """What broadcasts to (B, N, T, S), for (B, K, N / K, T, S): with the axis of heads split into groups."""
     own = type_of(x).shape
     if not all([length in (1, full) for length, full in zip(own, shape)]):
         raise ShapeError(f"dot_product_attention: {name} of shape {own} does not broadcast to {shape}.")
