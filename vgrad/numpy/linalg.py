@@ -106,7 +106,6 @@ def qr(a, mode="reduced"):
     """(Q, R) with orthonormal columns Q and upper triangular R.
 
     mode    "reduced": Q has min(m, n) columns; "complete": Q is square; "r": R alone
-    Errors: NotDifferentiable in "complete" mode for more rows than columns, where Q is not determined.
     """
     if mode not in ("reduced", "complete", "r"):
         raise ValueError(f'qr: mode must be "reduced", "complete" or "r", got {mode!r}.')

@@ -457,38 +457,60 @@ def qr_evaluate(operand, *, full_matrices):
 
 
 def qr_jvp(outputs, operands, tangents, *, full_matrices):
-    """Source: Townsend, "Differentiating the QR decomposition" (2018); Walter et al., arXiv:1009.6112.
+    """Square blocks first: Q1, the first columns of Q, and R1 of the first columns of A (tall: all of them).
 
-    With C = Q^H dA R^-1 and W its skew part made of the entries below the diagonal: dQ = Q (W - C) + dA R^-1,
-    dR = (C - W) R. The columns beyond the first `rows` of a wide matrix follow from Q: dR = dQ^H A + Q^H dA.
+    The further columns of R of a wide matrix follow from Q: dR2 = dQ^H A2 + Q^H dA2.
     """
     (q, r), (a,), (tangent,) = outputs, operands, tangents
     axis = type_of(a).ndim - 1
     rows, columns = type_of(a).shape[-2:]
-    if full_matrices and rows > columns:
-        raise NotDifferentiable(
-            "qr with full matrices has no derivative for more rows than columns: the extra columns of Q are not "
-            "determined by the operand.",
-            'Write mode="reduced".',
-        )
     size = min(rows, columns)
-    square = slice_axis(r, axis, 0, size)
-    scaled = solve_triangle(square, slice_axis(tangent, axis, 0, size), left_side=False, lower=False)
-    inner = matmul(adjoint(q), scaled)
-    below = triangle(inner, True, 1)
-    skew = sub(below, adjoint(below))
-    if is_complex(a):  # the diagonal of R stays real
-        on_diagonal = mul(inner, identity(inner))
-        skew = add(skew, sub(on_diagonal, real(on_diagonal)))
-    q_tangent = add(matmul(q, sub(skew, inner)), scaled)
-    r_tangent = matmul(sub(inner, skew), square)
+    thin_q, square_r = slice_axis(q, axis, 0, size), slice_axis(slice_axis(r, axis - 1, 0, size), axis, 0, size)
+    q_tangent, r_tangent = thin_qr_tangents(thin_q, square_r, slice_axis(tangent, axis, 0, size))
     if columns > size:
         more = add(
             matmul(adjoint(q_tangent), slice_axis(a, axis, size, columns)),
             matmul(adjoint(q), slice_axis(tangent, axis, size, columns)),
         )
         r_tangent = concatenate(r_tangent, more, axis=axis)
+    if full_matrices and rows > columns:
+        zeros = np.zeros(type_of(a).shape[:-2] + (rows - columns, columns), type_of(a).dtype)
+        q_tangent = concatenate(q_tangent, completion_tangent(thin_q, q_tangent), axis=axis)
+        r_tangent = concatenate(r_tangent, zeros, axis=axis - 1)
     return q_tangent, r_tangent
+
+
+def thin_qr_tangents(q, r, tangent):
+    """With C = Q^H dA R^-1 and W its skew part made of the entries below the diagonal: dQ = Q (W - C) + dA R^-1,
+    dR = (C - W) R.
+
+    Source: Townsend, "Differentiating the QR decomposition" (2018); Walter & Lehmann, arXiv:1009.6112.
+    """
+    scaled = solve_triangle(r, tangent, left_side=False, lower=False)
+    inner = matmul(adjoint(q), scaled)
+    below = triangle(inner, True, 1)
+    skew = sub(below, adjoint(below))
+    if is_complex(q):  # the diagonal of R stays real
+        on_diagonal = mul(inner, identity(inner))
+        skew = add(skew, sub(on_diagonal, real(on_diagonal)))
+    return add(matmul(q, sub(skew, inner)), scaled), matmul(sub(inner, skew), r)
+
+
+def completion_tangent(q, q_tangent):
+    """Tangent of the further columns Q2 of a square Q, of which LAPACK's reflections make the first ones, Q1 = q.
+
+    A product of reflections is 1 - V T V^H, from which Q2 = E2 + (Q1 - E1) Z^H, where E1, E2 are columns of the
+    identity and Z = Q21 (Q11 - 1)^-1 is made of the upper and lower rows of Q1.
+    """
+    axis = type_of(q).ndim - 2
+    rows, columns = type_of(q).shape[-2:]
+    shifted = sub(q, np.eye(rows, columns, dtype=real_of(type_of(q).dtype)))
+    upper, lower = slice_axis(shifted, axis, 0, columns), slice_axis(shifted, axis, columns, rows)
+    upper_tangent, lower_tangent = slice_axis(q_tangent, axis, 0, columns), slice_axis(q_tangent, axis, columns, rows)
+    z_adjoint = solve(adjoint(upper), adjoint(lower), transpose_a=False)
+    moved = sub(adjoint(lower_tangent), matmul(adjoint(upper_tangent), z_adjoint))
+    z_tangent = solve(adjoint(upper), moved, transpose_a=False)
+    return add(matmul(q_tangent, z_adjoint), matmul(shifted, z_tangent))
 
 
 # (Q, R) with the signs that LAPACK gives. full_matrices: Q is square.
