@@ -63,7 +63,7 @@ COLLECTIVES = {
     ),
     "psum_scatter tiled": (
         lambda x: lax.psum_scatter(np.concatenate([x, x * 2]) ** 2, "i", tiled=True).sum(0) * x,
-        lambda x: 1.0 * (np.concatenate([x, x * 2], 1) ** 2).sum(0).reshape(N, 2, 3).sum(1)[:, None, :] * x,
+        lambda x: (np.concatenate([x, x * 2], 1) ** 2).sum(0).reshape(N, 2, 3).sum(1)[:, None, :] * x,
     ),
     "in scan": (
         lambda x: lax.scan(lambda c, r: (lax.psum(np.sin(c * r), "i") + lax.axis_index("i"), c), x[0], x)[1] * x,

@@ -145,3 +145,12 @@ def test_derivatives_that_do_not_exist_are_refused():
         grad(lax.zeta)(3.0, 2.0)
     with pytest.raises(NotDifferentiable, match="with respect to a"):
         grad(grad(lax.igamma))(1.0, 2.0)
+
+
+def test_reduce_precision_keeps_what_has_no_more_bits():
+    assert grad(lambda x: lax.reduce_precision(x, 11, 52) * x)(3.0) == 6.0
+    assert lax.reduce_precision(np.float32(0.1), exponent_bits=8, mantissa_bits=23) == np.float32(0.1)
+    with pytest.raises(
+        NotImplementedError, match="8 exponent bits and 5 mantissa bits of float64, which has 11 and 52"
+    ):
+        lax.reduce_precision(0.1, 8, 5)

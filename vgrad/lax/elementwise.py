@@ -21,9 +21,9 @@ __all__ = [
     "clz", "complex", "conj", "cos", "cosh", "digamma", "div", "eq", "erf", "erf_inv", "erfc", "exp", "exp2",
     "expm1", "floor", "ge", "gt", "igamma", "igamma_grad_a", "igammac", "imag", "integer_pow", "is_finite", "le",
     "lgamma", "log", "log1p", "logistic", "lt", "max", "min", "mul", "ne", "neg", "nextafter", "polygamma",
-    "population_count", "pow", "random_gamma_grad", "real", "reciprocal", "rem", "round", "rsqrt", "select",
-    "select_n", "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh", "sqrt",
-    "square", "sub", "tan", "tanh", "zeta",
+    "population_count", "pow", "random_gamma_grad", "real", "reciprocal", "reduce_precision", "rem", "round",
+    "rsqrt", "select", "select_n", "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin",
+    "sinh", "sqrt", "square", "sub", "tan", "tanh", "zeta",
 ]
 # fmt: on
 
@@ -129,6 +129,19 @@ def round(x, rounding_method=RoundingMethod.AWAY_FROM_ZERO):
         return elementwise.rint(x)
     below_half = np.nextafter(type_of(x).dtype.type(0.5), type_of(x).dtype.type(0))  # 0.5 would round 0.49999... up
     return elementwise.trunc(elementwise.add(x, comparison.copysign(below_half, x)))
+
+
+def reduce_precision(x, exponent_bits, mantissa_bits):
+    """x, when its floats have no more than these bits. NotImplementedError for fewer: convert the dtype instead."""
+    x = operand(x)
+    dtype = type_of(x).dtype
+    limits = np.finfo(dtype)
+    if exponent_bits < limits.iexp or mantissa_bits < limits.nmant:
+        raise NotImplementedError(
+            f"reduce_precision to {exponent_bits} exponent bits and {mantissa_bits} mantissa bits of {dtype.name}, "
+            f"which has {limits.iexp} and {limits.nmant}; write x.astype(np.float32) or float16 and back."
+        )
+    return x
 
 
 def clamp(min, x, max):
