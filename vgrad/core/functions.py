@@ -3,6 +3,7 @@
 Relies on tree. api, custom rules and control flow are written with these.
 """
 
+import dataclasses
 import inspect
 
 import numpy as np
@@ -20,9 +21,15 @@ def check_leaf(leaf, where):
     try:
         type_of(leaf)
     except TypeError:
+        if dataclasses.is_dataclass(leaf):
+            advice = f"Write @vgrad.tree_util.register_dataclass above class {type(leaf).__name__}."
+        else:
+            advice = (
+                "Arrays, numbers and pytrees of them are; close over anything else, or in jit mark the argument "
+                "static_argnums."
+            )
         raise TypeError(
-            f"{where}: value {leaf!r} of type {type(leaf)} is not a valid vgrad array type. Arrays, numbers and "
-            "pytrees of them are; close over anything else, or in jit mark the argument static_argnums."
+            f"{where}: value {leaf!r:.200} of type {type(leaf)} is not a valid vgrad array type. {advice}"
         ) from None
     return leaf
 
