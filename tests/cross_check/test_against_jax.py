@@ -1,9 +1,10 @@
-"""Cross-check against JAX where it is installed (never needed): every expression of cases.py under the transformations.
+"""Cross-check against JAX where it is installed (never needed): every expression of cases.py, transformed.
 
-Both libraries run in float64. Values compared: the expression itself, under jit, its jvp, its gradient (of the sum, weighted),
-vmap over a stack of inputs with jit and grad inside, and second derivatives.
+Both libraries run in float64, JAX without jit. Compared: the value, the value under jit, the jvp, the gradient of a weighted
+sum, vmap over a stack of inputs with jit and grad inside, and second derivatives.
 """
 
+import importlib
 import re
 
 import numpy
@@ -12,30 +13,18 @@ import pytest
 jax = pytest.importorskip("jax", reason="JAX is not installed; these checks are optional")
 
 import vgrad  # noqa: E402
-import vgrad.flatten_util  # noqa: E402
 from tests.cross_check.cases import CASES, variables  # noqa: E402
 
+jax.config.update("jax_enable_x64", True)
 TRANSFORMATIONS = ("value", "jit", "jvp", "grad", "vmap", "vmap_grad", "second")
 EXPRESSIONS = [(area, text) for area, texts in CASES.items() for text in dict.fromkeys(texts)]
 
 
 def namespace(library):
-    if library is vgrad:
-        import vgrad.scipy.linalg
-        import vgrad.scipy.special
-        import vgrad.scipy.stats
-
-        names = vgrad.numpy, vgrad.lax, vgrad.nn, vgrad.scipy, vgrad.random
-        at = vgrad.numpy.at
-    else:
-        import jax.scipy.linalg
-        import jax.scipy.special
-        import jax.scipy.stats
-
-        jax.config.update("jax_enable_x64", True)
-        names = jax.numpy, jax.lax, jax.nn, jax.scipy, jax.random
-        at = lambda x: jax.numpy.asarray(x).at  # noqa: E731
-    np, lax, nn, scipy, random = names
+    """What the expressions' names mean in the library."""
+    for name in ("scipy.linalg", "scipy.special", "scipy.stats"):
+        importlib.import_module(f"{library.__name__}.{name}")
+    np, lax, nn, scipy, random = library.numpy, library.lax, library.nn, library.scipy, library.random
     return {
         "np": np,
         "lax": lax,
@@ -45,13 +34,15 @@ def namespace(library):
         "norm": scipy.stats.norm,
         "random": random,
         "key": random.PRNGKey(7),
-        "AT": at,
+        "AT": np.at if library is vgrad else lambda x: np.asarray(x).at,
     }
 
 
 def function_of(library, text):
     """(function of the named inputs, their values)."""
-    inputs = {name: value for name, value in variables().items() if re.search(rf"(?<![\w.'\"]){name}(?![\w'\"(=])", text)}
+    inputs = {
+        name: value for name, value in variables().items() if re.search(rf"(?<![\w.'\"]){name}(?![\w'\"(=])", text)
+    }
     code = compile(text, text, "eval")
     names = namespace(library)
     if library is jax:
@@ -82,17 +73,20 @@ def result_of(library, text, transformation):
             kind = numpy.dtype(leaf.dtype).kind if hasattr(leaf, "dtype") else "f"
             if kind in "fc":
                 weights = numpy.cos(numpy.arange(numpy.size(leaf)) + 1.0).reshape(numpy.shape(leaf))
-                terms.append(library.numpy.sum(library.numpy.real(leaf * (weights * (1 - 0.5j) if kind == "c" else weights))))
+                terms.append(
+                    library.numpy.sum(library.numpy.real(leaf * (weights * (1 - 0.5j) if kind == "c" else weights)))
+                )
         return sum(terms) if terms else 0.0 * sum(library.numpy.sum(value) for value in values)
 
     argnums = tuple(range(len(moving)))
+    jit = vgrad.jit if library is vgrad else lambda function: function  # JAX's own jit would take minutes to compile
     run = {
         "value": lambda: function(*inputs),
-        "jit": lambda: library.jit(partial)(*primals),
+        "jit": lambda: jit(partial)(*primals),
         "jvp": lambda: library.jvp(partial, tuple(primals), tuple(directions))[1],
         "grad": lambda: library.grad(total, argnums)(*primals),
-        "vmap": lambda: library.vmap(library.jit(partial))(*stacks),
-        "vmap_grad": lambda: library.jit(library.vmap(library.grad(total, argnums)))(*stacks),
+        "vmap": lambda: library.vmap(jit(partial))(*stacks),
+        "vmap_grad": lambda: jit(library.vmap(library.grad(total, argnums)))(*stacks),
         "second": lambda: library.jvp(library.grad(total, argnums), tuple(primals), tuple(directions))[1],
     }[transformation]
     return [numpy.asarray(leaf) for leaf in library.tree.leaves(run())]
