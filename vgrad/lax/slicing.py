@@ -339,14 +339,11 @@ def gather(
 ):
     """XLA's gather: windows of `slice_sizes` of the operand, at index vectors (the last axis of start_indices).
 
-    Negative indices are out of bounds. See GatherDimensionNumbers and GatherScatterMode (the default is to fill, with
-    NaN, or the least integer).
+    A window that does not lie in the operand is moved inside (negative indices do not count from the end); with
+    mode="fill" it gives `fill_value`, by default NaN or the least integer. See GatherDimensionNumbers.
     """
-    x, numbers, mode = (
-        operands.operand(operand),
-        GatherDimensionNumbers(*dimension_numbers),
-        GatherScatterMode.from_any(mode),
-    )
+    x, numbers = operands.operand(operand), GatherDimensionNumbers(*dimension_numbers)
+    fills = mode is not None and GatherScatterMode.from_any(mode) is GatherScatterMode.FILL_OR_DROP
     windows = find_windows(
         type_of(x).shape,
         start_indices,
@@ -355,7 +352,7 @@ def gather(
         tuple(numbers.start_index_map),
         tuple(numbers.operand_batching_dims),
         tuple(numbers.start_indices_batching_dims),
-        mode,
+        GatherScatterMode.FILL_OR_DROP if fills else GatherScatterMode.CLIP,
         "gather",
     )
     common = type_of(operands.operand(start_indices)).ndim - 1
@@ -368,7 +365,7 @@ def gather(
         permutation[place] = number
     for place, axis in zip(numbers.offset_dims, offsets, strict=True):
         permutation[place] = common + windows.order.index(axis)
-    if mode is GatherScatterMode.FILL_OR_DROP and windows.inside is not None:
+    if windows.inside is not None:
         inside = reshape_to(windows.inside, type_of(windows.inside).shape + (1,) * len(windows.order))
         taken = select(inside, taken, fill_of(type_of(x).dtype, fill_value))
     return permute(taken, permutation=tuple(permutation))
