@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from vgrad.api import jit, make_jaxpr, vmap
+from vgrad.config import config
 from vgrad.core.types import ArrayType
 from vgrad.errors import TracerBoolConversionError
 from vgrad.primitives.elementwise import add, mul, sin
@@ -80,6 +81,18 @@ def test_weak_types_are_kept_where_no_array_takes_part():
     jaxpr = make_jaxpr(lambda x: mul(x, 2.0))(3.0)
     assert jaxpr.input_types[0].weak and jaxpr.output_types[0].weak
     assert not make_jaxpr(lambda x: mul(x, 2.0))(np.float64(3.0)).output_types[0].weak
+
+
+@pytest.mark.parametrize("default", ["float64", "float32"])
+def test_python_numbers_of_two_kinds_stay_weak(default):
+    x = np.ones(2, np.float32)
+    with config(default_float=default):
+        for f in (lambda i, x: x + 0.5 * i, lambda i, x: x * (i + 1) - i / 2, lambda i, x: x ** (i * 1.0)):
+            jaxpr = make_jaxpr(f)(2, x)
+            assert jaxpr.output_types[0].dtype == jit(f)(2, x).dtype == f(2, x).dtype == np.float32
+            np.testing.assert_allclose(jit(f)(2, x), f(2, x))
+        assert make_jaxpr(lambda i: 0.5 * i)(2).output_types[0].weak
+        assert jit(lambda i: 0.5 * i)(3).dtype == default
 
 
 def test_promotion_in_a_program_does_not_depend_on_what_was_a_python_scalar():

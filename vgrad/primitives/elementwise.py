@@ -117,9 +117,11 @@ def elementwise(name, function, *, derivatives=(), linear_in=(), dtype=None, jvp
 
 
 def prepare_operand(operand, type_, dtype, forced, all_weak):
-    """The operand with its part of the promotion made explicit."""
+    """The operand with its part of the promotion made explicit; operands that are all weak stay so."""
+    if all_weak:
+        return operand
     if type(operand) in PYTHON_SCALARS:
-        return operand if all_weak else np.asarray(operand, dtype)[()]
+        return np.asarray(operand, dtype)[()]
     if type_.dtype != dtype and (type_.weak or forced):
         return convert_to(operand, dtype)
     return operand
