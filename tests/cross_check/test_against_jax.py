@@ -1,7 +1,7 @@
 """Cross-check against JAX where it is installed (never needed): every expression of cases.py, transformed.
 
-Both libraries run in float64, JAX without jit. Compared: the value, the value under jit, the jvp, the gradient of a weighted
-sum, vmap over a stack of inputs with jit and grad inside, and second derivatives.
+Both libraries run in float64, JAX without jit. Compared: the value, the value under jit, the jvp, the gradient of a
+weighted sum, vmap over a stack of inputs with jit and grad inside, and second derivatives.
 """
 
 import importlib
