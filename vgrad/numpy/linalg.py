@@ -236,7 +236,8 @@ def pinv(a, rcond=None, hermitian=False, *, rtol=None):
 def lstsq(a, b, rcond=None):
     """(x, sums of squared residuals, rank, singular values) of the x of least norm that minimizes |A x - b|.
 
-    rcond   singular values of at most rcond times the largest count as zero; default max(m, n) eps
+    rcond   singular values of at most rcond times the largest count as zero, also in the derivative of x, which is that
+            for a rank that stays the same; default max(m, n) eps
     The residuals are given whatever the rank: NumPy gives none when A has not full rank, but shapes cannot depend on
     values here.
     """
