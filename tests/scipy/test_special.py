@@ -76,7 +76,8 @@ def test_functions_with_a_static_order():
     check_grads(lambda x: special.betainc(2, 0.5, x), (UNIT,), order=2, rtol=1e-3)
     np.testing.assert_allclose(special.zeta(2.5, POSITIVE), scipy.special.zeta(2.5, POSITIVE))
     np.testing.assert_allclose(special.zeta(2.0), np.pi**2 / 6)
-    check_grads(lambda q: special.zeta(2.5, q), (POSITIVE,), order=2, rtol=1e-3)
+    check_grads(special.zeta, (POSITIVE + 1.1, POSITIVE[0]), order=2, atol=1e-3, rtol=1e-3)
+    assert grad(special.zeta)(2.5, 1.3) == pytest.approx(-0.47957898956572315, rel=1e-13)
     np.testing.assert_allclose(special.bernoulli(6), [1, -0.5, 1 / 6, 0, -1 / 30, 0, 1 / 42], atol=1e-15)
     with pytest.raises(NotImplementedError, match="exact"):
         special.factorial(3, exact=True)

@@ -1,6 +1,6 @@
 """Special functions: error, gamma, beta, Bessel, zeta and their kin. Values by scipy.special, derivatives as rows.
 
-Relies on elementwise, comparison and incomplete_gamma.
+Relies on elementwise, comparison, powers and incomplete_gamma.
 """
 
 import numpy as np
@@ -23,6 +23,7 @@ from vgrad.primitives.elementwise import (
     sub,
 )
 from vgrad.primitives.incomplete_gamma import igamma_grad_a
+from vgrad.primitives.powers import power
 
 TWO_BY_ROOT_PI = float(2 / np.sqrt(np.pi))
 ROOT_TWO = float(np.sqrt(2))
@@ -85,6 +86,32 @@ def spence_derivative(y, x):
     return select(near, series, div(log(x), select(near, 1, neg(distance))))
 
 
+# B_2j / (2 j)! for j = 1, 2, ..., the coefficients of the Euler-Maclaurin formula
+EULER_MACLAURIN = [
+    1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000, 1 / 74724249600,
+    -3617 / 10670622842880000,
+]  # fmt: skip
+
+
+def zeta_wrt_exponent(y, s, q):
+    """Sum of -log(k + q) (k + q)^-s: sixteen terms, and the Euler-Maclaurin formula for the rest."""
+    total = 0.0
+    for k in range(16):
+        base = add(q, k)
+        total = sub(total, mul(log(base), power(base, neg(s))))
+    base, above_one = add(q, 16), sub(s, 1)
+    logarithm, last = log(base), power(base, neg(s))
+    integral = div(mul(base, last), above_one)
+    total = sub(total, mul(integral, add(logarithm, div(1, above_one))))
+    total = sub(total, mul(0.5, mul(last, logarithm)))
+    factor, slope = div(mul(s, last), base), sub(div(1, s), logarithm)  # slope: derivative of log(factor)
+    for j, coefficient in enumerate(EULER_MACLAURIN, 1):
+        total = add(total, mul(coefficient, mul(factor, slope)))
+        for i in (2 * j - 1, 2 * j):
+            factor, slope = div(mul(factor, add(s, i)), base), add(slope, div(1, add(s, i)))
+    return total
+
+
 # fmt: off
 erf = special("erf", lambda y, x: mul(TWO_BY_ROOT_PI, gaussian(x)))
 erfc = special("erfc", lambda y, x: mul(-TWO_BY_ROOT_PI, gaussian(x)))
@@ -114,7 +141,7 @@ polygamma = special(
 )
 zeta = special(
     "zeta",
-    refuse("zeta has no derivative with respect to its exponent"),
+    zeta_wrt_exponent,
     lambda y, x, q: neg(mul(x, zeta(add(x, 1), q))),
 )
 betaln = special(

@@ -81,7 +81,7 @@ i1e = surface(special.bessel_i1e, "i1e", "i1e(x): exp(-|x|) * i1(x).")
 
 
 def zeta(x, q=1.0):
-    """Hurwitz zeta function, sum of (k + q)**-x over k = 0, 1, ...; with q = 1 Riemann's. Derivative in q only."""
+    """Hurwitz zeta function, sum of (k + q)**-x over k = 0, 1, ...; with q = 1 Riemann's."""
     return special.zeta(operand(x), operand(q))
 
 
