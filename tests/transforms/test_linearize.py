@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import vgrad
+from vgrad import grad, lax
 from vgrad.core.types import type_of
 from vgrad.primitives.broadcasting import reduce_sum
 from vgrad.primitives.elementwise import add, mul, sin
@@ -97,3 +98,26 @@ def test_residuals_are_freed_without_the_garbage_collector(transform):
         assert [reference() for reference in alive] == [None, None]
     finally:
         gc.enable()
+
+
+def test_arrays_of_the_user_may_change_after_they_were_used():
+    def f(w):
+        mask, total = np.ones(3), 0.0
+        for position in range(3):
+            mask[position] = 0.0
+            total = total + np.sum(w * mask) + np.dot(mask, w) + np.sum(mask.reshape(3, 1) * w)
+        return total
+
+    np.testing.assert_array_equal(grad(f)(np.arange(3.0)), [3.0, 5.0, 7.0])
+
+
+def test_what_stop_gradient_gives_cannot_be_changed_in_place():
+    def f(x):
+        y = lax.stop_gradient(x)
+        y += 1.0
+        return np.sum(x * y)
+
+    x = np.arange(3.0)
+    with pytest.raises(ValueError, match="read-only"):
+        grad(f)(x)
+    np.testing.assert_array_equal(x, np.arange(3.0))

@@ -41,19 +41,34 @@ class Tape(Interpreter):
 
     equations   in order, until `take` ends the recording. Then the tape forgets them: tracers refer to their tape, and
                 a circle would keep all residuals in memory until Python's garbage collector comes by.
+    foreign     the user's own arrays among the operands of the operation that is being differentiated
+    copies      of those that equations refer to, by identity
     """
 
-    __slots__ = ("equations",)
+    __slots__ = ("equations", "foreign", "copies")
     name = "linearize"
 
     def __init__(self, outer):
         super().__init__(outer)
         self.equations = []
+        self.foreign = ()
+        self.copies = {}
 
     def take(self):
         """The equations; nothing more can be recorded."""
         equations, self.equations = self.equations, None
+        self.foreign, self.copies = (), {}
         return equations
+
+    def own(self, operand):
+        """The operand, copied if it shares memory with an array of the user's, who may change it before it is used."""
+        if not isinstance(operand, np.ndarray) or not any([np.may_share_memory(operand, a) for a in self.foreign]):
+            return operand
+        key = (id(operand), operand.shape, operand.strides)
+        known = self.copies.get(key)
+        if known is None or not np.array_equal(known[1], operand, equal_nan=operand.dtype.kind in "fc"):
+            known = self.copies[key] = (operand, operand.copy())  # the original is kept so that its id stays its own
+        return known[1]
 
     def input(self, type_):
         return LinearTracer(self, type_)
@@ -77,6 +92,8 @@ class Tape(Interpreter):
             if not all(primitive.reach(flags, **params)):
                 return self.separate(primitive, operands, flags, params)
         types = primitive.output_type(*[type_of(operand) for operand in operands], **params)
+        if self.foreign:
+            operands = [self.own(operand) for operand in operands]
         equation = LinearEquation(primitive, operands, params)
         self.equations.append(equation)
         if primitive.multiple_outputs:
@@ -111,6 +128,10 @@ class Linearize(Jvp):
         super().__init__(outer)
         self.tape = Tape(outer)
         self.tangent_interpreter = self.tape
+
+    def process(self, primitive, operands, params):
+        self.tape.foreign = [operand for operand in operands if isinstance(operand, np.ndarray)]
+        return super().process(primitive, operands, params)
 
 
 class Linear:
