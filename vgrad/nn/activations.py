@@ -13,7 +13,7 @@ from vgrad.numpy.math import abs, exp, expm1, log, log1p, logaddexp, maximum, mi
 from vgrad.numpy.operands import axis_of, operand
 from vgrad.numpy.selection import clip, where
 from vgrad.numpy.shape import split
-from vgrad.primitives.comparison import clamp, gt, select
+from vgrad.primitives.comparison import clamp, gt, logical_and, lt, select
 from vgrad.primitives.elementwise import logistic
 from vgrad.primitives.special import erfc
 from vgrad.primitives.stop_gradient import stop_gradient
@@ -40,13 +40,14 @@ def identity(x):
 def relu(x):
     """max(x, 0). The derivative at 0 is 0."""
     x = operand(x)
-    # The maximum, 0 or NaN here, has no derivative: at a tie maximum would share it, at NaN it would be 1.
+    # The maximum is 0 or NaN here. Alone it would share the derivative at 0.
     return select(gt(x, 0), x, maximum(stop_gradient(x), 0))
 
 
 def relu6(x):
     """min(max(x, 0), 6). The derivative at 0 and at 6 is 0."""
-    return clamp(0, operand(x), 6.0)
+    x = operand(x)
+    return select(logical_and(gt(x, 0), lt(x, 6)), x, clamp(0, stop_gradient(x), 6.0))
 
 
 def leaky_relu(x, negative_slope=0.01):
@@ -93,7 +94,8 @@ def sparse_sigmoid(x):
 
 def sigmoid(x):
     """1 / (1 + exp(-x)), without overflow."""
-    return logistic(operand(x))
+    (x,) = inexact(x)
+    return logistic(x)
 
 
 def softplus(x):

@@ -71,10 +71,10 @@ def standardize(x, axis=-1, mean=None, variance=None, epsilon=1e-5, where=None, 
     if algorithm not in ("fast", "stable"):
         raise ValueError(f"standardize: algorithm must be 'fast' or 'stable', got {algorithm!r}.")
     (x,) = inexact(x)
-    mean = average(x, axis, where) if mean is None else operand(mean)
+    x, mean = inexact(x, average(x, axis, where) if mean is None else mean)
     centered = x - mean
     if variance is not None:
-        variance = operand(variance)
+        _, variance = inexact(x, variance)
     elif algorithm == "stable":
         variance = average(square(centered), axis, where)
     else:
