@@ -1,4 +1,4 @@
-"""Samplers that try until they accept: gamma and Poisson. One operation each, since the number of trials is random.
+"""Samplers that try until they accept: gamma, Poisson, binomial. Each is one operation: the number of trials is random.
 
 Relies on threefry and incomplete_gamma. Operands are a key and parameters; keys of shape (*B, 2) with parameters of
 shape (*B, ...) draw each example of the batch B from its own key.
@@ -168,7 +168,7 @@ def poisson_evaluate(key, rate, *, dtype):
         if not small.all():
             large = poisson_by_rejection(keys, np.where(small, rows.dtype.type(1e5), rows), most)
             counts = np.where(small, counts, large)
-        return np.where(rows == 0, 0, counts).astype(dtype).reshape(rate.shape)[()]
+        return np.where(rows == 0, 0, np.minimum(counts, most)).astype(dtype).reshape(rate.shape)[()]
 
 
 def poisson_by_products(keys, rate, most_rounds):
@@ -230,4 +230,116 @@ random_poisson = Primitive(
     jvp=no_tangent,
     transpose=refuse("random_poisson is not linear in its parameter"),
     batch=each_example(lambda: random_poisson),
+)
+
+
+# --------------------------------------------------------------------------------------------------- random_binomial
+
+
+def binomial_type(key, count, probability):
+    check_parameters("random_binomial", key, count, probability)
+    return ArrayType(count.shape, probability.dtype)
+
+
+def binomial_evaluate(key, count, probability):
+    """Samples for min(p, 1 - p), then counted from the other side where p >= 1/2."""
+    key, dtype = np.asarray(key), np.asarray(probability).dtype
+    keys = key.reshape(-1, 2)
+    shape = (len(keys), math.prod(np.shape(count)[key.ndim - 1 :]))
+    n, p = np.asarray(count).reshape(shape), np.asarray(probability).reshape(shape)
+    with np.errstate(all="ignore"):
+        rare = np.where(p < 0.5, p, 1 - p)
+        invalid = np.isnan(n) | (n < 0) | np.isnan(rare) | (rare < 0)
+        small = np.isnan(n) | (n < 0) | (n * rare <= 10)
+        whole = np.floor(n)
+        samples = binomial_by_gaps(keys, np.where(small, whole, 0), np.where(small, rare, dtype.type(0.5)))
+        if not small.all():
+            large = binomial_by_rejection(
+                keys, np.where(small, dtype.type(1e4), whole), np.where(small, dtype.type(0.5), rare)
+            )
+            samples = np.where(small, samples, large)
+        samples = np.where(p < 0.5, samples, whole - samples)
+        samples = np.where(np.isinf(n), np.inf, samples)
+        return np.where(invalid, np.nan, samples).astype(dtype).reshape(np.shape(count))[()]
+
+
+def binomial_by_gaps(keys, n, p):
+    """How many gaps between successes, each geometric, fit into n trials: Devroye 1986, X.4.3, second waiting time."""
+    successes = np.full(n.shape, -1, n.dtype)
+    trials = np.zeros(n.shape, n.dtype)
+    log_failure = np.log1p(-p)
+    rows = np.arange(len(keys))
+    while True:
+        going = trials[rows] <= n[rows]
+        alive = going.any(axis=1)
+        rows, keys = rows[alive], keys[alive]
+        if not len(rows):
+            return successes
+        successes[rows] += going[alive]
+        u_keys, keys = split_keys(keys, 2)
+        trials[rows] += np.ceil(np.log(draw_uniform(u_keys, n.shape[1], n.dtype)) / log_failure[rows])
+
+
+def binomial_by_rejection(keys, n, p):
+    """Hormann 1993, "The generation of binomial random variates" (BTRS), n p >= 10, p <= 1/2.
+
+    A row is drawn anew until each of its elements was accepted in some round; of several the last one counts.
+    """
+    deviation = np.sqrt(n * p * (1 - p))
+    b = 1.15 + 2.53 * deviation
+    a = -0.0873 + 0.0248 * b + 0.01 * p
+    center = n * p + 0.5
+    squeeze = 0.92 - 4.2 / b
+    odds = p / (1 - p)
+    alpha = (2.83 + 5.1 / b) * deviation
+    mode = np.floor((n + 1) * p)
+    at_mode = (
+        (mode + 0.5) * np.log((mode + 1) / (odds * (n - mode + 1))) + stirling_tail(mode) + stirling_tail(n - mode)
+    )
+    counts = np.full(n.shape, -1, n.dtype)
+    accepted = np.zeros(n.shape, bool)
+    rows = np.arange(len(keys))
+    while True:
+        alive = ~accepted[rows].all(axis=1)
+        rows, keys = rows[alive], keys[alive]
+        if not len(rows):
+            return counts
+        keys, u_keys, v_keys = split_keys(keys, 3)
+        u = draw_uniform(u_keys, n.shape[1], n.dtype) - n.dtype.type(0.5)
+        v = draw_uniform(v_keys, n.shape[1], n.dtype)
+        from_edge = 0.5 - np.abs(u)
+        count = np.floor((2 * a[rows] / from_edge + b[rows]) * u + center[rows])
+        left = n[rows] - count
+        log_ratio = np.log(v * alpha[rows] / (a[rows] / (from_edge * from_edge) + b[rows]))
+        log_density = (
+            at_mode[rows]
+            + (n[rows] + 1) * np.log((n[rows] - mode[rows] + 1) / (left + 1))
+            + (count + 0.5) * np.log(odds[rows] * (left + 1) / (count + 1))
+            - stirling_tail(count)
+            - stirling_tail(left)
+        )
+        surely = (from_edge >= 0.07) & (v <= squeeze[rows])
+        accept = surely | ((count >= 0) & (count <= n[rows]) & (log_ratio <= log_density))
+        counts[rows] = np.where(accept, count, counts[rows])
+        accepted[rows] |= accept
+
+
+def stirling_tail(k):
+    """log(k!) minus Stirling's approximation (k + 1/2) log(k + 1) - (k + 1) + log(2 pi) / 2."""
+    square = (k + 1) * (k + 1)
+    asymptotic = (1 / 12 - (1 / 360 - 1 / 1260 / square) / square) / (k + 1)
+    return np.where(k <= 9, STIRLING_TAILS.astype(k.dtype)[np.clip(np.nan_to_num(k), 0, 9).astype(int)], asymptotic)
+
+
+STIRLING_TAILS = np.asarray(
+    [math.lgamma(k + 1) - ((k + 0.5) * math.log(k + 1) - (k + 1) + 0.5 * math.log(2 * math.pi)) for k in range(10)]
+)
+
+random_binomial = Primitive(
+    "random_binomial",
+    output_type=binomial_type,
+    evaluate=binomial_evaluate,
+    jvp=no_tangent,
+    transpose=refuse("random_binomial is not linear in its parameters"),
+    batch=each_example(lambda: random_binomial),
 )

@@ -5,8 +5,7 @@ Relies on uniform, and the primitives erf_inv and random_gamma. Samples are diff
 
 import numpy as np
 
-from vgrad.core.types import default_complex, default_float, type_of
-from vgrad.errors import ShapeError
+from vgrad.core.types import default_complex, default_float
 from vgrad.numpy.math import abs, exp, log, log1p, maximum, minimum, nextafter, power, sign, sqrt, tan
 from vgrad.numpy.reductions import sum
 from vgrad.numpy.selection import where
@@ -14,7 +13,7 @@ from vgrad.primitives.broadcasting import broadcast_to
 from vgrad.primitives.complex import complex_of
 from vgrad.primitives.rejection import random_gamma
 from vgrad.primitives.special import erf, erf_inv, logit
-from vgrad.random.arguments import float_dtype, sampler_arguments, shape_of, single_key
+from vgrad.random.arguments import sampler_arguments, shape_of, single_key
 from vgrad.random.keys import split
 from vgrad.random.uniform import floats_between, rademacher, unit_floats
 
@@ -123,9 +122,7 @@ def maxwell(key, shape=(), dtype=None):
 
 def truncated_normal(key, lower, upper, shape=None, dtype=None):
     """Standard normal floats in the open interval (lower, upper)."""
-    key, shape, dtype, lower, upper = sampler_arguments(
-        "truncated_normal", key, shape, dtype, lower=lower, upper=upper
-    )
+    key, shape, dtype, lower, upper = sampler_arguments("truncated_normal", key, shape, dtype, lower=lower, upper=upper)
     root_two = dtype.type(np.sqrt(2))
     u = floats_between(key, shape, dtype, erf(lower / root_two), erf(upper / root_two))
     samples = erf_inv(u) * root_two

@@ -7,7 +7,6 @@ the transformation, and the samples of jax.random (its partitionable Threefry) f
 import numpy as np
 
 from vgrad.core.types import type_of
-from vgrad.errors import ShapeError
 from vgrad.numpy.operands import operand
 from vgrad.primitives.bits import shift_right_arithmetic
 from vgrad.primitives.broadcasting import broadcast_to, convert_to
