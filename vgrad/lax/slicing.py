@@ -12,13 +12,14 @@ from vgrad.core.types import INT64, type_of
 from vgrad.errors import ShapeError
 from vgrad.numpy import operands
 from vgrad.numpy.operands import axis_of
-from vgrad.numpy.subscripts import all_distinct, fill_of
+from vgrad.numpy.subscripts import all_distinct
 from vgrad.primitives.broadcasting import convert_to, permute, reshape_to
 from vgrad.primitives.comparison import clamp, ge, le, logical_and, maximum, select
 from vgrad.primitives.elementwise import add, floor_divide, mul, neg, sub
 from vgrad.primitives.indexing import dynamic_slice as dynamic_slice_primitive
 from vgrad.primitives.indexing import dynamic_update_slice as dynamic_update_slice_primitive
 from vgrad.primitives.indexing import gather as gather_primitive
+from vgrad.primitives.indexing import missing_value
 from vgrad.primitives.indexing import scatter as scatter_primitive
 from vgrad.primitives.shape import slice_axis, strided_slice
 
@@ -367,7 +368,9 @@ def gather(
         permutation[place] = common + windows.order.index(axis)
     if windows.inside is not None:
         inside = reshape_to(windows.inside, type_of(windows.inside).shape + (1,) * len(windows.order))
-        taken = select(inside, taken, fill_of(type_of(x).dtype, fill_value))
+        dtype = type_of(x).dtype
+        fill = missing_value(dtype) if fill_value is None else convert_to(operands.operand(fill_value), dtype)
+        taken = select(inside, taken, fill)
     return permute(taken, permutation=tuple(permutation))
 
 

@@ -1,8 +1,8 @@
 """Functions that take, put and find elements: take, put, choose, compress, nonzero and their kind; `at`.
 
-Relies on subscripts, array and shape. Indices out of bounds: known ones raise IndexError as in NumPy; traced ones are
-clamped on reading and dropped on writing, as x[index] does. The functions that write give a new array and ask for
-`inplace=False`, since NumPy's functions of these names change their argument.
+Relies on subscripts, array and shape. Indices out of bounds: known ones raise IndexError as in NumPy; traced ones give
+NaN on reading and are dropped on writing, as in jax (while x[index] reads the nearest element). The functions that
+write give a new array and ask for `inplace=False`, since NumPy's functions of these names change their argument.
 """
 
 import math
@@ -69,15 +69,18 @@ def remainder(index, length):
     return sub(index, mul(floor_divide(index, length), length))
 
 
-def adjusted(indices, length, axis, mode, name):
-    """(indices, mode, whether negative ones count from the end) for `read` and `write`, of NumPy's and jax's modes."""
+def adjusted(indices, length, axis, mode):
+    """(indices, mode, whether negative ones count from the end) for `read` and `write`, of NumPy's and jax's modes.
+
+    Mode "raise" or None checks known indices; of traced ones those out of bounds are then lost: filled or dropped.
+    """
     if mode == "wrap":
         indices = remainder(indices, length) if length or not type_of(indices).size else indices
         return indices if isinstance(indices, Tracer) else np.asarray(indices), None, True
     mode = None if mode == "raise" else mode_name(mode)
     if mode in (None, "promise_in_bounds"):
         bounded_integer(indices, axis, length, True)
-    return indices, mode, mode != "clip"
+    return indices, mode or "fill", mode != "clip"
 
 
 def all_of(shape, axis, indices):
@@ -119,9 +122,9 @@ def take(
     """Elements of `a` at integer `indices` along an axis; of the flattened array where axis is None.
 
     Shapes: a.shape with the axis replaced by indices.shape.
-    mode    "raise" (or None): known indices out of bounds raise IndexError, traced ones are clamped.
-            "clip": the nearest element, negative indices too; "wrap": modulo the length;
-            "fill": `fill_value`, by default NaN, or the least integer, or True.
+    mode    "raise" (or None): known indices out of bounds raise IndexError, traced ones give `fill_value`
+            "fill": `fill_value`, by default NaN, the least integer, the largest unsigned integer, or True
+            "clip": the nearest element, the first for negative indices; "wrap": modulo the length
     unique_indices promises that no index occurs twice.
     """
     refuse_out(out, "take")
@@ -130,7 +133,7 @@ def take(
         a, axis = flat(a), 0
     shape = type_of(a).shape
     axis = axis_of(axis, len(shape), "take")
-    indices, mode, wrap = adjusted(indices, shape[axis], axis, mode, "take")
+    indices, mode, wrap = adjusted(indices, shape[axis], axis, mode)
     return read(a, all_of(shape, axis, indices), mode, fill_value, wrap, unique_indices)
 
 
@@ -138,11 +141,11 @@ def take_along_axis(arr, indices, axis=-1, mode=None, fill_value=None, *, wrap_n
     """result[i, k] = arr[i, indices[i, k]] along one axis, as argsort and argmax give indices.
 
     Shapes: indices has the rank of arr; the other axes broadcast. axis=None: arr is flattened, indices has rank 1.
-    mode, fill_value as in `take`; by default known indices out of bounds raise and traced ones are clamped.
+    mode, fill_value as in `take`.
     """
     arr, indices = operand(arr), index_array(indices, "take_along_axis")
     arr, axis, entries = along_axis(arr, indices, axis, "take_along_axis")
-    entries[axis], mode, wrap = adjusted(indices, type_of(arr).shape[axis], axis, mode, "take_along_axis")
+    entries[axis], mode, wrap = adjusted(indices, type_of(arr).shape[axis], axis, mode)
     wrap = wrap if wrap_negative_indices is None else wrap_negative_indices
     return read(arr, Subscript(tuple(entries), 0, False), mode, fill_value, wrap)
 
@@ -171,7 +174,7 @@ def along_axis(arr, indices, axis, name):
 def choose(a, choices, out=None, mode="raise"):
     """result[i] = choices[a[i]][i], with `a` and all choices broadcast together.
 
-    mode    "raise": known values of `a` out of bounds raise IndexError, traced ones are clamped; "clip"; "wrap"
+    mode    "raise": known values of `a` out of bounds raise IndexError, traced ones give NaN; "clip"; "wrap"
     """
     refuse_out(out, "choose")
     a = index_array(a, "choose")
@@ -185,7 +188,7 @@ def choose(a, choices, out=None, mode="raise"):
         shape = broadcast_shapes(type_of(a).shape, tuple(rest))
         stacked = reshape_to(choices, (count,) + (1,) * (len(shape) - len(rest)) + tuple(rest))
         stacked = broadcast_to(stacked, (count,) + shape)
-    a, mode, wrap = adjusted(a, type_of(stacked).shape[0], 0, mode, "choose")
+    a, mode, wrap = adjusted(a, type_of(stacked).shape[0], 0, mode)
     places = [np.arange(n).reshape((n,) + (1,) * (len(shape) - axis - 1)) for axis, n in enumerate(shape)]
     return read(stacked, Subscript((a, *places), 0, False), mode, None, wrap)
 
@@ -228,7 +231,7 @@ def put_along_axis(arr, indices, values, axis, inplace=True, *, mode=None):
     arr, indices, values = operand(arr), index_array(indices, "put_along_axis"), operand(values)
     type_ = type_of(arr)
     arr, axis, entries = along_axis(arr, indices, axis, "put_along_axis")
-    entries[axis], mode, wrap = adjusted(indices, type_of(arr).shape[axis], axis, mode, "put_along_axis")
+    entries[axis], mode, wrap = adjusted(indices, type_of(arr).shape[axis], axis, mode)
     values = convert_to(values, type_.dtype)
     result = write(arr, Subscript(tuple(entries), 0, False), values, "set", mode, wrap)
     return updated(reshape_to(result, type_.shape))
@@ -244,7 +247,7 @@ def put(a, ind, v, mode="raise", *, inplace=True):
     count, given = type_of(ind).size, type_of(v).size
     if not count or not given:
         return updated(a)
-    ind, mode, wrap = adjusted(ind, type_of(a).size, 0, mode, "put")
+    ind, mode, wrap = adjusted(ind, type_of(a).size, 0, mode)
     values = convert_to(repeated(v, count), type_of(a).dtype)
     result = write(flat(a), Subscript((ind,), 0, False), values, "set", mode, wrap)
     return updated(reshape_to(result, type_of(a).shape))

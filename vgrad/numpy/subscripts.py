@@ -20,7 +20,7 @@ from vgrad.numpy.operands import operand
 from vgrad.primitives.broadcasting import broadcast_to, convert_to, permute, reshape_to
 from vgrad.primitives.comparison import clamp, ge, logical_and, lt, maximum, minimum, select
 from vgrad.primitives.elementwise import add, div, mul, sub
-from vgrad.primitives.indexing import dynamic_update_slice, gather, scatter
+from vgrad.primitives.indexing import dynamic_update_slice, gather, missing_value, scatter
 from vgrad.primitives.powers import power
 from vgrad.primitives.shape import reverse, strided_slice
 
@@ -246,13 +246,17 @@ def read(x, subscript, mode=None, fill_value=None, wrap=True, unique=False):
             axes.append(axis)
         axis += not isinstance(entry, int)
     lengths = [type_of(y).shape[axis] for axis in axes]
+    outside = "clip"
+    if mode in ("fill", "drop") and wrap and fill_value is None:
+        mode, outside = None, "fill"
     arrays, inside = placed(arrays, lengths, mode, wrap)
-    taken = gather(y, *arrays, axes=tuple(axes), unique=unique or subscript.distinct)
+    taken = gather(y, *arrays, axes=tuple(axes), outside=outside, unique=unique or subscript.distinct)
     rank = len(common_shape(arrays))
     if inside is not None and mode in ("fill", "drop"):
-        kept = type_of(taken).ndim - rank
+        kept, dtype = type_of(taken).ndim - rank, type_of(taken).dtype
         inside = reshape_to(inside, type_of(inside).shape + (1,) * kept)
-        taken = select(inside, taken, fill_of(type_of(taken).dtype, fill_value))
+        fill = missing_value(dtype) if fill_value is None else convert_to(operand(fill_value), dtype)
+        taken = select(inside, taken, fill)
     place = subscript.place
     if place == 0 or rank == 0:
         return taken
@@ -312,7 +316,7 @@ def place_of_arrays(entries, gap):
 def placed(arrays, lengths, mode, wrap):
     """(index arrays, where all are in bounds): the arrays as the mode wants them; None where nobody asks."""
     if mode not in ("clip", "fill", "drop") and wrap:
-        return arrays, None
+        return arrays, None  # gather itself wraps and clips
     inside, results = None, []
     for array, length in zip(arrays, lengths):
         wide = convert_to(array, INT64)
@@ -326,17 +330,6 @@ def placed(arrays, lengths, mode, wrap):
     return results, inside
 
 
-def fill_of(dtype, fill_value):
-    """What stands in place of elements that do not exist: jax's choice by dtype."""
-    if fill_value is not None:
-        return np.asarray(fill_value).astype(dtype)[()] if not isinstance(fill_value, Tracer) else fill_value
-    if dtype.kind in "fc":
-        return dtype.type(np.nan)
-    if dtype.kind == "b":
-        return np.True_
-    return dtype.type(np.iinfo(dtype).min if dtype.kind == "i" else np.iinfo(dtype).max)
-
-
 # ----------------------------------------------------------------------------------------------------------- updating
 
 OPERATIONS = {"add": add, "multiply": mul, "minimum": minimum, "maximum": maximum}
@@ -347,7 +340,8 @@ def write(x, subscript, values, kind, mode=None, wrap=True, unique=False):
     entries, shape = subscript.entries, type_of(x).shape
     arrays = [entry for entry in entries if is_array(entry)]
     lengths = [length for entry, length in zip([e for e in entries if e is not None], shape) if is_array(entry)]
-    arrays, _ = placed(arrays, lengths, mode, wrap)
+    if mode == "clip" or not wrap:  # else scatter itself drops what is out of bounds
+        arrays, _ = placed(arrays, lengths, mode, wrap)
     if any([is_array(entry) or (isinstance(entry, slice) and entry.step != 1) for entry in entries]):
         unique = unique or subscript.distinct or all_distinct(arrays, lengths)
         return write_scattered(x, subscript, arrays, values, kind, unique)

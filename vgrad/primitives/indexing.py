@@ -130,14 +130,29 @@ def gather_evaluate(operand, *indices, axes, outside="clip", unique=False):
         indices, inside = located(indices, lengths)
         if inside is None:
             raise
+        lost = missing_value(operand.dtype) if outside == "fill" else operand.dtype.type(0)
         if 0 in lengths:
             rest = tuple([length for axis, length in enumerate(operand.shape) if axis not in axes])
-            return np.zeros(common_shape(indices) + rest, operand.dtype)
+            return np.full(common_shape(indices) + rest, lost)
         taken = take_elements(operand, [np.clip(i, 0, n - 1) for i, n in zip(indices, lengths)], axes)
         if outside == "clip":
             return taken
         inside = np.broadcast_to(inside, common_shape(indices))
-        return taken * inside.reshape(inside.shape + (1,) * (taken.ndim - inside.ndim)).astype(taken.dtype)
+        return np.where(inside.reshape(inside.shape + (1,) * (taken.ndim - inside.ndim)), taken, lost)[()]
+
+
+def missing_value(dtype):
+    """What stands in place of elements that do not exist, as in jax: NaN, the least integer, the largest unsigned."""
+    if dtype.kind in "fc":
+        return dtype.type(np.nan)
+    if dtype.kind == "b":
+        return np.True_
+    return dtype.type(np.iinfo(dtype).min if dtype.kind == "i" else np.iinfo(dtype).max)
+
+
+def gather_jvp(output, operands, tangents, *, axes, outside="clip", unique=False):
+    outside = "zero" if outside == "fill" else outside
+    return gather(tangents[0], *operands[1:], axes=axes, outside=outside, unique=unique)
 
 
 def gather_transpose(cotangent, operands, wrt, *, axes, outside="clip", unique=False):
@@ -164,14 +179,14 @@ def gather_batch(operands, mapped_axes, *, axes, outside="clip", unique=False):
 
 # gather(x, *indices, axes): the elements of x at the index arrays, one array per axis in `axes`, broadcast together to
 # a common shape S. The result has shape S + (the other axes of x).
-#   outside     what a read out of bounds gives: "clip" the nearest element, "zero" 0
+#   outside     what a read out of bounds gives: "clip" the nearest element, "zero" 0, "fill" missing_value(dtype)
 #   unique      True promises that no element is taken twice
 # The cotangent of an element read out of bounds is dropped, as jax drops it.
 gather = Primitive(
     "gather",
     output_type=gather_type,
     evaluate=gather_evaluate,
-    jvp=lambda output, operands, tangents, **params: gather(tangents[0], *operands[1:], **params),
+    jvp=gather_jvp,
     transpose=gather_transpose,
     batch=gather_batch,
 )

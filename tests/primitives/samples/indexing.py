@@ -20,6 +20,8 @@ SAMPLES = [
     sample(gather, real(2, 3), integers(0, 2), integers(-3, 3, 2), axes=(0, 1)),
     sample(gather, real(3), integers(-9, 9, 5), axes=(0,), outside="zero"),
     sample(gather, real(4, 3), indices([2, 0, 3]), axes=(0,), unique=True),
+    sample(gather, integers(-5, 5, 3), integers(-9, 9, 5), axes=(0,), outside="fill"),
+    sample(gather, real(3), integers(-3, 3, 5), axes=(0,), outside="fill"),
     sample(gather, real(4, 0), integers(0, 4, 2, dtype=np.int8), axes=(0,)),
     sample(gather, real(0, 3), integers(0, 1, 0), axes=(0,)),
     sample(gather, complex_(3, 2), integers(0, 3, 2), axes=(0,)),
