@@ -94,7 +94,8 @@ def symmetrized(a):
 def cholesky(a, /, *, upper=False, symmetrize_input=True):
     """The lower factor L of A = L L^H, or with `upper` the factor U of A = U^H U.
 
-    symmetrize_input    read A as (A + A^H) / 2, so that the gradient is symmetric; else only its lower triangle is read
+    symmetrize_input    read A as (A + A^H) / 2, so that the gradient is symmetric; else A must be Hermitian: only its
+                        lower triangle is read, and the derivative is right in Hermitian directions only, as in JAX
     Edges:  NaN where A is not positive definite.
     """
     a = matrices("cholesky", a, square=True)
@@ -146,8 +147,9 @@ def svdvals(x, /):
 def eigh(a, UPLO="L", symmetrize_input=True):
     """(eigenvalues in ascending order, eigenvectors as columns) of symmetric or Hermitian matrices.
 
-    symmetrize_input    read A as (A + A^H) / 2, so that the gradient is symmetric; else only the triangle UPLO, "L" or
-                        "U", is read
+    symmetrize_input    read A as (A + A^H) / 2, so that the gradient is symmetric; else A must be Hermitian: only the
+                        triangle UPLO, "L" or "U", is read, and the derivative is right in Hermitian directions only, as
+                        in JAX
     Edges:  equal eigenvalues give NaN in derivatives through the eigenvectors, not in those of the eigenvalues.
     """
     uplo = "L" if UPLO is None else UPLO.upper()

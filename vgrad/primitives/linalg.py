@@ -99,17 +99,10 @@ def triangle(x, lower, offset=0):
     return mul(x, np.tri(rows, columns, -offset, dtype) if lower else np.tri(columns, rows, -offset, dtype).T)
 
 
-def half_triangle(x, lower):
-    """The triangle of square x with its diagonal halved: x = h + adjoint(h) when x is Hermitian."""
+def half_triangle(x):
+    """The lower triangle of square x with its diagonal halved."""
     one = identity(x)
-    mask = np.tri(len(one), dtype=one.dtype) - one / 2
-    return mul(x, mask if lower else mask.T)
-
-
-def hermitian(x, lower):
-    """The Hermitian matrix of which only one triangle of x is read."""
-    half = half_triangle(x, lower)
-    return add(half, adjoint(half))
+    return mul(x, np.tri(len(one), dtype=one.dtype) - one / 2)
 
 
 def inverse_off_diagonal(x):
@@ -200,12 +193,12 @@ def cholesky_evaluate(operand):
 
 def cholesky_jvp(factor, operands, tangents):
     """L (h of L^-1 dA L^-H), h the lower triangle with its diagonal halved. Also Murray, arXiv:1602.07527."""
-    inner = solve_triangle(factor, hermitian(tangents[0], lower=True))
+    inner = solve_triangle(factor, tangents[0])
     inner = solve_triangle(factor, inner, left_side=False, transpose_a=True, conjugate_a=True)
-    return matmul(factor, half_triangle(inner, lower=True))
+    return matmul(factor, half_triangle(inner))
 
 
-# The lower factor L of A = L L^H; only the lower triangle of A is read.
+# The lower factor L of A = L L^H. A must be Hermitian, and so must its tangents: only its lower triangle is read.
 cholesky = Primitive(
     "cholesky",
     output_type=cholesky_type,
@@ -618,12 +611,13 @@ def eigh_jvp(outputs, operands, tangents, *, lower):
     Equal eigenvalues give Inf and NaN in the tangent of V, not in that of w.
     """
     w, v = outputs
-    inner = matmul(adjoint(v), matmul(hermitian(tangents[0], lower), v))
+    inner = matmul(adjoint(v), matmul(tangents[0], v))
     factor = inverse_off_diagonal(sub(as_row(w), as_column(w)))
     return real_part(diagonal(inner)), matmul(v, mul(inner, factor))
 
 
-# (eigenvalues in ascending order, eigenvectors as columns) of Hermitian matrices of which one triangle is read.
+# (eigenvalues in ascending order, eigenvectors as columns) of Hermitian matrices, whose tangents must be Hermitian too:
+# only one triangle is read.
 eigh = Primitive(
     "eigh",
     output_type=eigh_type,

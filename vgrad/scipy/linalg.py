@@ -93,7 +93,10 @@ def solve(a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=
 
 
 def cholesky(a, lower=False, overwrite_a=False, check_finite=True):
-    """The factor U of A = U^H U, or with `lower` L of A = L L^H, of which only that triangle of A is read."""
+    """The factor U of A = U^H U, or with `lower` L of A = L L^H. Only that triangle of A is read.
+
+    The derivative is right where A stays Hermitian, as in JAX.
+    """
     a = matrices("cholesky", a, square=True)
     return primitives.cholesky(a) if lower else adjoint(primitives.cholesky(adjoint(a)))
 
