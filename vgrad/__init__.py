@@ -41,7 +41,9 @@ if TYPE_CHECKING:
         vmap,
     )
     from vgrad.control.checkpoint import checkpoint, remat
-    from vgrad.control.custom import custom_jvp, custom_vjp, custom_vmap
+    from vgrad.control.custom_jvp import custom_jvp
+    from vgrad.control.custom_vjp import custom_vjp
+    from vgrad.control.custom_vmap import custom_vmap
     from vgrad.lax import stop_gradient
 
 __version__ = "0.1.0"
@@ -109,9 +111,9 @@ MODULES = (
 ELSEWHERE = {
     "checkpoint": "vgrad.control.checkpoint",
     "remat": "vgrad.control.checkpoint",
-    "custom_jvp": "vgrad.control.custom",
-    "custom_vjp": "vgrad.control.custom",
-    "custom_vmap": "vgrad.control.custom",
+    "custom_jvp": "vgrad.control.custom_jvp",
+    "custom_vjp": "vgrad.control.custom_vjp",
+    "custom_vmap": "vgrad.control.custom_vmap",
     "stop_gradient": "vgrad.lax",
 }
 

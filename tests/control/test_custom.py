@@ -1,19 +1,16 @@
-"""custom_jvp, custom_vjp, custom_vmap, checkpoint, closure_convert: alone and in each other's company."""
+"""custom_jvp, custom_vjp and closure_convert: in every nesting."""
 
 import numpy as np
 import pytest
 
 from vgrad import (
-    checkpoint,
     closure_convert,
     custom_jvp,
     custom_vjp,
-    custom_vmap,
     grad,
     hessian,
     jit,
     jvp,
-    make_jaxpr,
     vjp,
     vmap,
 )
@@ -194,68 +191,3 @@ def test_closure_convert_takes_the_closure_out():
         return converted(2.0, *constants)
 
     np.testing.assert_allclose(grad(outer)(0.3), 2 * np.cos(0.6))
-
-
-# ------------------------------------------------------------------------------------------------------- custom_vmap
-
-
-def test_custom_vmap_rule_is_used_under_vmap_alone():
-    calls = []
-
-    @custom_vmap
-    def f(x, y):
-        return x + y
-
-    @f.def_vmap
-    def f_vmap(axis_size, in_batched, x, y):
-        calls.append((axis_size, in_batched))
-        return x + y + 100.0, True
-
-    assert f(1.0, 2.0) == 3.0 and not calls
-    np.testing.assert_array_equal(vmap(f, (0, None))(X, 1.0), X + 101)
-    np.testing.assert_array_equal(jit(vmap(jit(f), (0, None)))(X, 1.0), X + 101)
-    assert calls == [(3, [True, False])] * 2
-    assert grad(f)(1.0, 2.0) == 1.0
-
-
-def test_custom_vmap_under_forward_mode():
-    @custom_vmap
-    def f(x):
-        return np.sin(x)
-
-    f.def_vmap(lambda size, batched, x: (np.cos(x), batched[0]))
-    np.testing.assert_allclose(vmap(lambda x: jvp(f, (x,), (1.0,))[1])(X), -np.sin(X))
-
-
-# -------------------------------------------------------------------------------------------------------- checkpoint
-
-
-def test_checkpoint_changes_no_derivative():
-    def f(x, y):
-        return np.sum(np.sin(np.sin(x)) * y)
-
-    g = checkpoint(f)
-    for transform in (
-        lambda f: f,
-        grad,
-        lambda f: grad(f, 1),
-        lambda f: jit(grad(jit(f))),
-        hessian,
-        lambda f: grad(lambda x, y: np.sum(grad(f)(x, y) ** 2)),
-    ):
-        np.testing.assert_allclose(transform(g)(X, X + 1), transform(f)(X, X + 1), rtol=1e-12)
-    np.testing.assert_allclose(
-        vmap(grad(g))(np.stack([X, X]), np.ones((2, 3))), vmap(grad(f))(np.stack([X, X]), np.ones((2, 3)))
-    )
-
-
-def test_checkpoint_keeps_its_arguments_only():
-    program = make_jaxpr(grad(checkpoint(lambda x: np.sin(np.sin(np.sin(x))))))(1.0)
-    forward, backward = program.equations
-    assert len(forward.outputs) == 1  # the value, no residuals
-    assert [e.primitive.name for e in backward.params["jaxpr"].equations].count("sin") == 3  # run again
-
-
-def test_checkpoint_with_static_arguments():
-    f = checkpoint(lambda n, x: x**n if n > 2 else x, static_argnums=(0,))
-    assert grad(lambda x: f(3, x))(2.0) == 12.0

@@ -5,7 +5,8 @@ Relies on programs and custom. How a solution was found does not matter for its 
 
 from vgrad import tree
 from vgrad.control.call import present, spread
-from vgrad.control.custom import custom_jvp_call, is_float0, zero_tangent
+from vgrad.control.custom import is_float0, zero_tangent
+from vgrad.control.custom_jvp import custom_jvp_call
 from vgrad.control.programs import (
     arrays_of,
     batch_jaxpr,

@@ -302,12 +302,10 @@ def interpreting(interpreter):
 @contextlib.contextmanager
 def installed(interpreter):
     """`interpreting`, and when the block ends the interpreter's tracers are dead: using one is an error."""
-    before = state.interpreter
-    state.interpreter = interpreter
     try:
-        yield interpreter
+        with interpreting(interpreter):
+            yield interpreter
     finally:
-        state.interpreter = before
         interpreter.active = False
 
 
