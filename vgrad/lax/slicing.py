@@ -59,6 +59,7 @@ def slice(operand, start_indices, limit_indices, strides=None):
     x = operands.operand(operand)
     start, stop = tuple(map(int, start_indices)), tuple(map(int, limit_indices))
     step = (1,) * type_of(x).ndim if strides is None else tuple(map(int, strides))
+    strided_slice.output_type(type_of(x), start=start, stop=stop, step=step)  # NumPy alone would cut bounds off
     return strided_slice(x, start=start, stop=stop, step=step)
 
 

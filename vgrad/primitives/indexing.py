@@ -5,6 +5,7 @@ compiled program cannot raise: a read is clamped to the nearest element, a write
 """
 
 import math
+import operator
 
 import numpy as np
 
@@ -213,6 +214,9 @@ def scatter_evaluate(operand, updates, *indices, axes, kind, unique=False):
     lengths = [result.shape[axis] for axis in axes]
     indices, inside = located(indices, lengths)
     common = common_shape(indices)
+    rest = [axis for axis in range(result.ndim) if axis not in axes]
+    if updates.shape != common + tuple([result.shape[axis] for axis in rest]):
+        raise ValueError(f"updates of shape {updates.shape} at indices of shape {common}")  # NumPy would broadcast
     if inside is not None:
         inside = np.broadcast_to(inside, common)
         indices = [np.broadcast_to(index, common)[inside] for index in indices]
@@ -220,7 +224,6 @@ def scatter_evaluate(operand, updates, *indices, axes, kind, unique=False):
         common = indices[0].shape
     if not updates.size:
         return result
-    rest = [axis for axis in range(result.ndim) if axis not in axes]
     view, places = result.transpose(*axes, *rest), tuple(indices)
     if kind == "set":
         view[places] = updates
@@ -356,8 +359,10 @@ def check_slice(name, operand, sizes, starts):
 def clamped_slices(starts, sizes, lengths):
     """Slices with known starts: negative ones count from the end, then as near as the array allows."""
     slices = []
-    for start, size, length in zip(starts, sizes, lengths):
-        start = int(start)
+    for start, size, length in zip(starts, sizes, lengths, strict=True):
+        start = operator.index(start)
+        if size > length:
+            raise ValueError(f"a slice of {size} elements of an axis of length {length}")
         start = min(max(start + length if start < 0 else start, 0), length - size)
         slices.append(slice(start, start + size))
     return tuple(slices)

@@ -32,19 +32,19 @@ def check_windows(name, shape, axes, sizes, strides, dilations):
         )
 
 
-def windowed_shape(shape, axes, sizes, strides, dilations):
+def windowed_shape(name, shape, axes, sizes, strides, dilations):
+    check_windows(name, shape, axes, sizes, strides, dilations)
     counts = dict(zip(axes, window_counts([shape[axis] for axis in axes], sizes, strides, dilations)))
     return tuple([counts.get(axis, length) for axis, length in enumerate(shape)]) + tuple(sizes)
 
 
 def windows_type(operand, *, axes, sizes, strides, dilations):
-    check_windows("windows", operand.shape, axes, sizes, strides, dilations)
-    return ArrayType(windowed_shape(operand.shape, axes, sizes, strides, dilations), operand.dtype)
+    return ArrayType(windowed_shape("windows", operand.shape, axes, sizes, strides, dilations), operand.dtype)
 
 
 def windows_evaluate(operand, *, axes, sizes, strides, dilations):
     operand = np.asarray(operand)
-    shape = windowed_shape(operand.shape, axes, sizes, strides, dilations)
+    shape = windowed_shape("windows", operand.shape, axes, sizes, strides, dilations)
     steps = list(operand.strides)
     for axis, stride in zip(axes, strides):
         steps[axis] *= stride
@@ -77,10 +77,9 @@ windows = Primitive(
 def overlap_add_type(operand, *, axes, lengths, sizes, strides, dilations):
     rank = operand.ndim - len(axes)
     shape = list(operand.shape[:rank])
-    check_windows("overlap_add", shape, axes, sizes, strides, dilations)
     for axis, length in zip(axes, lengths):
         shape[axis] = length
-    if windowed_shape(shape, axes, sizes, strides, dilations) != operand.shape:
+    if windowed_shape("overlap_add", shape, axes, sizes, strides, dilations) != operand.shape:
         raise ShapeError(
             f"overlap_add: an array of shape {operand.shape} does not hold the windows of an array of shape "
             f"{tuple(shape)}."
