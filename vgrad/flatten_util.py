@@ -5,8 +5,8 @@ Relies on tree and vgrad.numpy.
 
 import numpy as np
 
-from vgrad import tree
 from vgrad import numpy as vnp
+from vgrad import tree
 from vgrad.core.types import type_of
 
 

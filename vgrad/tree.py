@@ -30,7 +30,7 @@ def structure(tree, is_leaf=None):
     return optree.tree_structure(tree, is_leaf, namespace=NAMESPACE)
 
 
-def map(function, tree, *rest, is_leaf=None):  # noqa: A001: the name of jax.tree.map
+def map(function, tree, *rest, is_leaf=None):  # the name of jax.tree.map
     """The tree of `function(leaf, *leaves of rest)`. ValueError where the structures differ."""
     return optree.tree_map(function, tree, *rest, is_leaf=is_leaf, namespace=NAMESPACE)
 
@@ -40,7 +40,7 @@ def reduce(function, tree, *initializer, is_leaf=None):
     return functools.reduce(function, leaves(tree, is_leaf), *initializer)
 
 
-def all(tree, *, is_leaf=None):  # noqa: A001: the name of jax.tree.all
+def all(tree, *, is_leaf=None):  # the name of jax.tree.all
     """True when every leaf is true."""
     return not [leaf for leaf in leaves(tree, is_leaf) if not leaf]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Draw:
-    """How one operand is drawn: draw(rng, float_dtype) -> array. `moves`: derivatives with respect to it are checked."""
+    """How one operand is drawn: draw(rng, float_dtype) -> array. `moves`: its derivatives are checked."""
 
     make: object
     moves: bool

@@ -65,9 +65,7 @@ def pad(array, pad_width, mode="constant", **kwargs):
         if kwargs["reflect_type"] != "odd":
             raise ValueError(f"pad: reflect_type must be 'even' or 'odd', got {kwargs['reflect_type']!r}.")
         if type_of(array).dtype.kind == "b":
-            raise TypeError(
-                "pad: an odd reflection is 2 * edge - value, which booleans do not have. Convert it."
-            )
+            raise TypeError("pad: an odd reflection is 2 * edge - value, which booleans do not have. Convert it.")
         for axis, width in enumerate(widths):
             array = reflect_odd(array, axis, *width, mode) if any(width) else array
         return array

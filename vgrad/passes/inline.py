@@ -1,7 +1,7 @@
 """Opens calls: the equations of a jit call take the place of the call.
 
-Relies on core. Before: programs may call programs. After: no `jit` equation is left, so that the other passes see across
-calls. checkpoint stays closed: sharing its equations with the first run would undo it.
+Relies on core. Before: programs may call programs. After: no `jit` equation is left, so that the other passes see
+across calls. checkpoint stays closed: sharing its equations with the first run would undo it.
 """
 
 from vgrad.core.jaxpr import Equation, Jaxpr, Literal, Var

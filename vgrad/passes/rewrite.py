@@ -1,7 +1,7 @@
 """Rewrites as data: a rule says what is replaced (before), by what (after), when, and why.
 
-Relies on stage. `before` and `after` are ordinary functions of the same arguments; each argument stands for an operand or
-for a param. The program is staged again; each equation, as it is recorded, is matched against the rules.
+Relies on stage. `before` and `after` are ordinary functions of the same arguments; each argument stands for an operand
+or for a param. The program is staged again; each equation, as it is recorded, is matched against the rules.
 """
 
 import inspect

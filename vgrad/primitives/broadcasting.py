@@ -11,7 +11,6 @@ from vgrad.core.primitive import Primitive
 from vgrad.core.types import ArrayType, broadcast_shapes, is_differentiable, type_of
 from vgrad.errors import ShapeError
 
-
 # ---------------------------------------------------------------------------------------------------------- reshape
 
 
