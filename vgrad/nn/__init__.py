@@ -1,6 +1,6 @@
 """Functions of neural networks with `jax.nn`'s names: activations, softmax and its kind, attention; initializers.
 
-Relies on vgrad.numpy, scipy.special, random.
+Relies on vgrad.numpy, lax, scipy.special, random.
 """
 
 from vgrad.nn import initializers  # noqa: F401

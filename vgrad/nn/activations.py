@@ -1,7 +1,6 @@
 """Activations: elementwise functions between the layers of a network, with `jax.nn`'s names and edges.
 
-Relies on vgrad.numpy and primitives. Integers become floats, except in those that only choose: relu, relu6, identity,
-hard_tanh, leaky_relu.
+Relies on vgrad.numpy and primitives. Integers become floats, except in relu, hard_tanh and identity.
 """
 
 import math
@@ -37,7 +36,8 @@ def inexact(x, name):
 
 def identity(x):
     """x."""
-    return operand(x, "identity")
+    x = operand(x, "identity")
+    return convert_to(x, type_of(x).dtype)
 
 
 # ------------------------------------------------------------------------------------------------------ rectifiers
@@ -51,8 +51,8 @@ def relu(x):
 
 def relu6(x):
     """min(max(x, 0), 6), with derivative 0 at 0 and at 6."""
-    x = operand(x, "relu6")
-    return where(x <= 0, 0, where(x >= 6, 6, x))
+    x = inexact(x, "relu6")
+    return where(x <= 0, 0.0, where(x >= 6, 6.0, x))
 
 
 def leaky_relu(x, negative_slope=0.01):
@@ -100,7 +100,7 @@ def sparse_plus(x):
 
 def sigmoid(x):
     """1 / (1 + exp(-x))."""
-    return logistic(operand(x, "sigmoid"))
+    return logistic(inexact(x, "sigmoid"))
 
 
 def log_sigmoid(x):

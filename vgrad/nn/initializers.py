@@ -10,7 +10,6 @@ import numpy as np
 from vgrad import random
 from vgrad.core.types import default_float
 from vgrad.errors import ShapeError
-from vgrad.numpy.creation import full
 from vgrad.numpy.creation import ones as new_ones
 from vgrad.numpy.creation import zeros as new_zeros
 from vgrad.numpy.diagonals import diagonal
@@ -20,7 +19,7 @@ from vgrad.numpy.operands import operand
 from vgrad.numpy.padding import pad
 from vgrad.numpy.shape import expand_dims, moveaxis, reshape, swapaxes
 from vgrad.primitives.broadcasting import broadcast_to, convert_to
-from vgrad.random.arguments import shape_of
+from vgrad.random.arguments import fitted_shape, shape_of
 
 # fmt: off
 __all__ = [
@@ -31,9 +30,8 @@ __all__ = [
 # fmt: on
 
 
-def inexact_dtype(dtype, otherwise):
-    """The dtype asked for in the call, else that of the initializer, else the default float."""
-    dtype = otherwise if dtype is None else dtype
+def dtype_of(dtype):
+    """The dtype asked for, else the default float."""
     return default_float() if dtype is None else np.dtype(dtype)
 
 
@@ -42,20 +40,20 @@ def inexact_dtype(dtype, otherwise):
 
 def zeros(key, shape, dtype=None):
     """All 0; the key is not used."""
-    return new_zeros(shape_of("zeros", shape), inexact_dtype(dtype, None))
+    return new_zeros(shape_of("zeros", shape), dtype_of(dtype))
 
 
 def ones(key, shape, dtype=None):
     """All 1; the key is not used."""
-    return new_ones(shape_of("ones", shape), inexact_dtype(dtype, None))
+    return new_ones(shape_of("ones", shape), dtype_of(dtype))
 
 
 def constant(value, dtype=None):
     """All `value`, a number or an array that broadcasts to the shape."""
 
     def init(key, shape, dtype=dtype):
-        shape, own = shape_of("constant", shape), inexact_dtype(dtype, None)
-        return full(shape, value, own) if np.ndim(value) == 0 else broadcast_to(convert_to(operand(value), own), shape)
+        values = convert_to(operand(value, "constant"), dtype_of(dtype))
+        return broadcast_to(values, fitted_shape("constant", shape, value=values))
 
     return init
 
@@ -64,7 +62,7 @@ def uniform(scale=1e-2, dtype=None):
     """Uniform in [0, scale)."""
 
     def init(key, shape, dtype=dtype):
-        own = inexact_dtype(dtype, None)
+        own = dtype_of(dtype)
         return random.uniform(key, shape, own) * own.type(scale)
 
     return init
@@ -74,7 +72,7 @@ def normal(stddev=1e-2, dtype=None):
     """Normal with mean 0 and standard deviation `stddev`."""
 
     def init(key, shape, dtype=dtype):
-        own = inexact_dtype(dtype, None)
+        own = dtype_of(dtype)
         return random.normal(key, shape, own) * own.type(stddev)
 
     return init
@@ -84,7 +82,7 @@ def truncated_normal(stddev=1e-2, dtype=None, lower=-2.0, upper=2.0):
     """stddev times standard normal numbers between `lower` and `upper`: a little less spread than stddev says."""
 
     def init(key, shape, dtype=dtype):
-        own = inexact_dtype(dtype, None)
+        own = dtype_of(dtype)
         return random.truncated_normal(key, lower, upper, shape, own) * own.type(stddev)
 
     return init
@@ -137,7 +135,7 @@ def variance_scaling(scale, mode, distribution, in_axis=-2, out_axis=-1, batch_a
         )
 
     def init(key, shape, dtype=dtype):
-        own, shape = inexact_dtype(dtype, None), shape_of("variance_scaling", shape)
+        own, shape = dtype_of(dtype), shape_of("variance_scaling", shape)
         part = np.finfo(own).dtype
         variance = part.type(scale / FAN_MODES[mode](*fans(shape, in_axis, out_axis, batch_axis)))
         if distribution == "normal":
@@ -180,7 +178,7 @@ def orthogonal(scale=1.0, column_axis=-1, dtype=None):
     """
 
     def init(key, shape, dtype=dtype):
-        own, shape = inexact_dtype(dtype, None), shape_of("orthogonal", shape)
+        own, shape = dtype_of(dtype), shape_of("orthogonal", shape)
         if len(shape) < 2:
             raise ShapeError(f"orthogonal initializer requires at least a 2D shape, got {shape}.")
         columns = shape[column_axis]
@@ -205,12 +203,12 @@ def delta_orthogonal(scale=1.0, column_axis=-1, dtype=None):
     """
 
     def init(key, shape, dtype=dtype):
-        own, shape = inexact_dtype(dtype, None), shape_of("delta_orthogonal", shape)
+        own, shape = dtype_of(dtype), shape_of("delta_orthogonal", shape)
         if len(shape) not in (3, 4, 5):
             raise ShapeError(f"Delta orthogonal initializer requires a 3D, 4D or 5D shape, got {shape}.")
         if shape[-1] < shape[-2]:
             raise ShapeError(f"`fan_in` must be less or equal than `fan_out`, got {shape[-2]} and {shape[-1]}.")
-        matrix = orthogonal(scale, column_axis, own)(key, (shape[-1], shape[-1]))[: shape[-2]]
+        matrix = orthogonal(scale, column_axis, own)(key, shape[-2:])
         field = shape[:-2]
         widths = [((length - 1) // 2, length - 1 - (length - 1) // 2) for length in field]
         return pad(reshape(matrix, (1,) * len(field) + shape[-2:]), [*widths, (0, 0), (0, 0)])

@@ -50,7 +50,8 @@ def geometric(key, p, shape=None, dtype=None):
 def binomial(key, n, p, shape=None, dtype=None):
     """Successes among n trials of probability p, as floats; NaN where n or p is not valid.
 
-    About one sample in a thousand is not jax.random's, which takes Stirling's approximation at 9 for all larger numbers.
+    About one sample in a thousand is not jax.random's, which takes the error of Stirling's formula at 9 for all larger
+    numbers.
     """
     key, shape, _, n, p = sampler_arguments("binomial", key, shape, dtype, n=n, p=p)
     return random_binomial(key, broadcast_to(n, shape), broadcast_to(p, shape))
