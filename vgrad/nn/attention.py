@@ -1,23 +1,26 @@
-"""Attention: dot_product_attention.
+"""Dot-product attention.
 
-Relies on vgrad.numpy and normalization.
+Relies on normalization and vgrad.numpy.
 """
-
-import math
 
 import numpy as np
 
 from vgrad.core.types import promote, type_of
 from vgrad.errors import ShapeError
-from vgrad.nn.normalization import softmax
+from vgrad.nn.normalization import logsumexp, softmax
 from vgrad.numpy.contraction import einsum
+from vgrad.numpy.math import logical_and
 from vgrad.numpy.operands import operand
 from vgrad.numpy.selection import where
-from vgrad.numpy.shape import expand_dims, moveaxis, reshape
-from vgrad.primitives.broadcasting import broadcast_to, convert_to
-from vgrad.scipy.special import logsumexp
+from vgrad.numpy.shape import moveaxis, reshape
+from vgrad.primitives.broadcasting import convert_to
+from vgrad.primitives.stop_gradient import stop_gradient
 
 __all__ = ["dot_product_attention"]
+
+# In place of the logits that a mask hides: far below all others, yet finite, so that a query that sees no key at all
+# takes the mean of all values, and not NaN.
+HIDDEN = -0.7 * float(np.finfo(np.float32).max)
 
 
 def dot_product_attention(
@@ -35,111 +38,120 @@ def dot_product_attention(
     implementation=None,
     return_residual=False,
 ):
-    """softmax(scale * query key^T + bias) value, the softmax over the steps S of the keys.
+    """softmax(scale * query @ key.T + bias) @ value for each head; an array of the shape of query.
 
-    Shapes: query (B, T, N, H), key and value (B, S, K, H), result like query. B examples, T and S steps, N heads of
-            queries, K heads of keys, H features. Each head of keys serves N / K heads of queries. B may be left out
-            of all three.
-    bias, mask              (B, N, T, S) or with axes of size 1; where the mask is False no attention is paid
-    scale                   default 1 / sqrt(H)
-    is_causal               step t attends to steps 0, ..., t only
-    query_seq_lengths       (B,): the steps of the queries that are valid; the others give 0
-    key_value_seq_lengths   (B,): the steps of the keys that are valid
-    local_window_size       (left, right), or one number for both: step t attends to steps t - left, ..., t + right only
-    implementation          accepted and ignored
-    return_residual         also return the logarithm of the softmax's denominator, (B, T, N)
-    Edges: masked scores are a very low number, not -inf: a step that attends to nothing takes the mean of all values
+    With B examples, T queries, S keys, N heads of queries, K heads of keys, H features:
+    query       (B, T, N, H) or (T, N, H)
+    key, value  (B, S, K, H) or (S, K, H); N is a multiple of K, and each head of keys serves N / K heads of queries
+    bias        added to the logits, broadcasts to (B, N, T, S)
+    mask        booleans that broadcast to (B, N, T, S): which keys a query sees
+    scale       1 / sqrt(H) if it is None
+    is_causal   query t sees the keys up to t
+    query_seq_lengths       (B,), integers: results beyond these lengths are 0
+    key_value_seq_lengths   (B,), integers: keys beyond these lengths are not seen
+    local_window_size       (left, right), or an int for both: query t sees the keys from t - left to t + right
+    implementation          accepted for programs written for JAX; there is one
+    return_residual         return (result, logsumexp of the logits (B, T, N) or (T, N), without a derivative)
+    Edges: a query that sees no key takes the mean of all values. float16 is summed as float32.
     """
-    query, key, value = [operand(each, "dot_product_attention") for each in (query, key, value)]
+    if implementation not in (None, "xla", "cudnn"):
+        raise ValueError(f"dot_product_attention: implementation must be None or 'xla', got {implementation!r}.")
+    query, key, value = [operand(each, "dot_product_attention: argument") for each in (query, key, value)]
     shape = type_of(query).shape
-    if len(shape) == 3:
-        query, key, value = [expand_dims(each, 0) for each in (query, key, value)]
-    steps, features = check_shapes(query, key, value)
-    scores = grouped_scores(query, key) * (1 / math.sqrt(features) if scale is None else scale)
-    full = type_of(scores).shape
+    query, key, value = [of_rank_four(name, x) for name, x in (("query", query), ("key", key), ("value", value))]
+    heads = check_shapes(query, key, value)
+    examples, queries, query_heads, features = type_of(query).shape
+    keys = type_of(key).shape[1]
+    groups = query_heads // heads if heads else 0
+
+    dtype, _ = promote(type_of(query), type_of(key))
+    working, _ = promote(type_of(query), type_of(key), type_of(np.float32(0)))
+    grouped = reshape(query, (examples, queries, heads, groups, features))
+    logits = einsum("btkgh,bskh->bkgts", convert_to(grouped, working), convert_to(key, working))
+    logits = logits * (features**-0.5 if scale is None else scale)
+    everything = (examples, query_heads, queries, keys)
     if bias is not None:
-        scores = scores + spread(bias, full, "bias")
-    allowed = allowed_pairs(full, is_causal, query_seq_lengths, key_value_seq_lengths, local_window_size)
+        bias = of_rank_four("bias", operand(bias))
+        logits = convert_to(logits + by_head(bias, "bias", everything, heads), working)
+
+    seen = []
     if mask is not None:
-        allowed.append(spread(mask, full, "mask"))
-    if allowed:
-        lowest = 0.7 * np.finfo(type_of(scores).dtype).min.item()
-        both = allowed[0]
-        for condition in allowed[1:]:
-            both = both & condition
-        scores = where(both, scores, lowest)
-    output = grouped_values(softmax(scores, axis=-1), value)
-    output = convert_to(output, type_of(query).dtype)
+        mask = of_rank_four("mask", operand(mask))
+        if type_of(mask).dtype.kind != "b":
+            raise TypeError(f"dot_product_attention: mask must be booleans, got dtype {type_of(mask).dtype}.")
+        seen.append(by_head(mask, "mask", everything, heads))
+    query_positions, key_positions = np.arange(queries)[:, None], np.arange(keys)
+    if is_causal:
+        seen.append(key_positions <= query_positions)
+    if local_window_size is not None:
+        left, right = (local_window_size,) * 2 if isinstance(local_window_size, int) else local_window_size
+        seen.append((query_positions <= key_positions + left) & (query_positions >= key_positions - right))
     if query_seq_lengths is not None:
-        valid = valid_steps(query_seq_lengths, steps)
-        output = where(reshape(valid, valid.shape + (1, 1)), output, 0)
-    output = reshape(output, shape[:-1] + type_of(output).shape[-1:])
+        query_lengths = lengths_of("query_seq_lengths", query_seq_lengths, examples)
+        seen.append(query_positions < query_lengths)
+    if key_value_seq_lengths is not None:
+        seen.append(key_positions < lengths_of("key_value_seq_lengths", key_value_seq_lengths, examples))
+    for visible in seen[1:]:
+        seen[0] = logical_and(seen[0], visible)
+    if seen:
+        logits = where(seen[0], logits, HIDDEN)
+
+    weights = convert_to(softmax(logits), dtype)
+    result = reshape(einsum("bkgts,bskh->btkgh", weights, value), type_of(query).shape)
+    if query_seq_lengths is not None:
+        inside = np.arange(queries)[:, None, None] < reshape(query_lengths, (examples, 1, 1, 1))
+        result = where(inside, result, 0)
+    result = reshape(result, shape)
     if not return_residual:
-        return output
-    residual = moveaxis(logsumexp(scores, axis=-1), 1, 2)
-    return output, reshape(residual, shape[:-1])
+        return result
+    sums = reshape(logsumexp(logits, axis=-1), everything[:3])
+    return result, stop_gradient(reshape(convert_to(moveaxis(sums, 1, 2), dtype), shape[:-1]))
+
+
+def of_rank_four(name, x):
+    """The array with axes of size 1 in front, so that there are four."""
+    shape = type_of(x).shape
+    if len(shape) > 4:
+        raise ShapeError(f"dot_product_attention: {name} must have at most 4 axes, got shape {shape}.")
+    return reshape(x, (1,) * (4 - len(shape)) + shape)
 
 
 def check_shapes(query, key, value):
-    """(steps of the queries, features). ShapeError when the three do not fit."""
-    q, k, v = [type_of(each).shape for each in (query, key, value)]
-    fits = len(q) == len(k) == len(v) == 4 and k[:3] == v[:3] and q[0] == k[0] and q[3] == k[3]
-    if not fits or k[2] == 0 or q[2] % k[2]:
+    """The number of heads of keys, if the shapes fit together."""
+    query_shape, key_shape, value_shape = [type_of(x).shape for x in (query, key, value)]
+    if value_shape != key_shape:
         raise ShapeError(
-            "dot_product_attention: query (B, T, N, H), key and value (B, S, K, H) with N a multiple of K are needed, "
-            f"got shapes {q}, {k}, {v}."
+            f"dot_product_attention: key and value must have the same shape, got {key_shape} and {value_shape}."
         )
-    return q[1], q[3]
+    if (query_shape[0], query_shape[3]) != (key_shape[0], key_shape[3]):
+        raise ShapeError(
+            "dot_product_attention: query and key must have the same examples (axis 0) and features (axis 3), "
+            f"got {query_shape} and {key_shape}."
+        )
+    heads = key_shape[2]
+    if query_shape[2] != heads and (not heads or query_shape[2] % heads):
+        raise ShapeError(
+            "dot_product_attention: the number of query heads must be a multiple of the number of key heads, "
+            f"got {query_shape[2]} and {heads} in {query_shape} and {key_shape}."
+        )
+    return heads
 
 
-def grouped_scores(query, key):
-    """(B, N, T, S): products of queries and keys, at least in float32."""
-    b, t, n, h = type_of(query).shape
-    heads = type_of(key).shape[2]
-    dtype = np.result_type(promote(type_of(query), type_of(key))[0], np.float32)
-    query = reshape(convert_to(query, dtype), (b, t, heads, n // heads, h))
-    scores = einsum("btkgh,bskh->bkgts", query, convert_to(key, dtype))
-    return reshape(scores, (b, n) + type_of(scores).shape[-2:])
+def by_head(x, name, shape, heads):
+    """What broadcasts to (B, N, T, S), for (B, K, N / K, T, S): with the axis of heads split into groups."""
+    own = type_of(x).shape
+    if not all([length in (1, full) for length, full in zip(own, shape)]):
+        raise ShapeError(f"dot_product_attention: {name} of shape {own} does not broadcast to {shape}.")
+    split = (1, 1) if own[1] == 1 else (heads, own[1] // heads)
+    return reshape(x, own[:1] + split + own[2:])
 
 
-def grouped_values(weights, value):
-    """(B, T, N, H): values (B, S, K, H) summed with weights (B, N, T, S)."""
-    b, n, t, s = type_of(weights).shape
-    heads, h = type_of(value).shape[2:]
-    weights = reshape(weights, (b, heads, n // heads, t, s))
-    output = einsum("bkgts,bskh->btkgh", weights, convert_to(value, type_of(weights).dtype))
-    return reshape(output, (b, t, n, h))
-
-
-def spread(value, shape, name):
-    """The bias or mask with the shape (B, N, T, S) of the scores."""
-    value = operand(value, name)
-    own = type_of(value).shape
-    if len(own) > 4 or any([length not in (1, full) for length, full in zip(own[::-1], shape[::-1])]):
-        raise ShapeError(f"dot_product_attention: {name} of shape {own} does not broadcast to (B, N, T, S) = {shape}.")
-    return broadcast_to(value, shape)
-
-
-def valid_steps(lengths, steps):
-    """(B, steps): True before the length of each example."""
-    lengths = operand(lengths, "dot_product_attention: lengths")
-    return np.arange(steps) < reshape(lengths, (-1, 1))
-
-
-def allowed_pairs(shape, is_causal, query_lengths, key_lengths, window):
-    """Conditions on (B, N, T, S), all of which a pair of steps must fulfil."""
-    steps, key_steps = shape[-2:]
-    query_step, key_step = np.arange(steps)[:, np.newaxis], np.arange(key_steps)
-    conditions = []
-    if is_causal:
-        conditions.append(query_step >= key_step)
-    if window is not None:
-        left, right = (window, window) if isinstance(window, int) else window
-        conditions.append((query_step <= key_step + left) & (query_step >= key_step - right))
-    if query_lengths is not None:
-        valid = valid_steps(query_lengths, steps)
-        conditions.append(reshape(valid, (type_of(valid).shape[0], 1, steps, 1)))
-    if key_lengths is not None:
-        valid = valid_steps(key_lengths, key_steps)
-        conditions.append(reshape(valid, (type_of(valid).shape[0], 1, 1, key_steps)))
-    return conditions
+def lengths_of(name, lengths, examples):
+    """The lengths, one per example, as (B, 1, 1, 1, 1)."""
+    lengths = operand(lengths)
+    type_ = type_of(lengths)
+    if type_.shape != (examples,):
+        raise ShapeError(f"dot_product_attention: {name} must have shape {(examples,)}, got {type_.shape}.")
+    if type_.dtype.kind not in "iu":
+        raise TypeError(f"dot_product_attention: {name} must be integers, got dtype {type_.dtype}.")
+    return reshape(lengths, (examples, 1, 1, 1, 1))

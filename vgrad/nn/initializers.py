@@ -1,216 +1,266 @@
-"""Initializers: functions (key, shape, dtype) -> new parameters, with `jax.nn.initializers`' names and values.
+"""First weights of layers: functions (key, shape, dtype) -> array, or functions that make one from settings.
 
-Relies on random. Those that take settings return an initializer: `glorot_uniform()(key, (784, 128))`.
+Relies on vgrad.numpy and vgrad.random. The same key gives the values of jax.nn.initializers. Where dtype is None it is
+the default float; a dtype given to the initializer itself is used when the call names none.
 """
 
 import math
 
 import numpy as np
 
-from vgrad import random
 from vgrad.core.types import default_float
 from vgrad.errors import ShapeError
-from vgrad.numpy.creation import ones as new_ones
-from vgrad.numpy.creation import zeros as new_zeros
+from vgrad.numpy import creation
+from vgrad.numpy.array import at
 from vgrad.numpy.diagonals import diagonal
+from vgrad.numpy.dtypes import asked_dtype
 from vgrad.numpy.linalg import qr
-from vgrad.numpy.math import sign
-from vgrad.numpy.operands import operand
-from vgrad.numpy.padding import pad
-from vgrad.numpy.shape import expand_dims, moveaxis, reshape, swapaxes
+from vgrad.numpy.math import cos, exp, log, sign, sin, sqrt
+from vgrad.numpy.operands import axis_of, operand
+from vgrad.numpy.shape import matrix_transpose, moveaxis, reshape
 from vgrad.primitives.broadcasting import broadcast_to, convert_to
+from vgrad.primitives.complex import complex_of
+from vgrad.random import continuous, keys
 from vgrad.random.arguments import fitted_shape, shape_of
+from vgrad.random.uniform import uniform as uniform_floats
 
-# fmt: off
 __all__ = [
-    "constant", "delta_orthogonal", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "kaiming_normal",
-    "kaiming_uniform", "lecun_normal", "lecun_uniform", "normal", "ones", "orthogonal", "truncated_normal", "uniform",
-    "variance_scaling", "xavier_normal", "xavier_uniform", "zeros",
+    "constant",
+    "delta_orthogonal",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "truncated_normal",
+    "uniform",
+    "variance_scaling",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
 ]
-# fmt: on
+
+# Standard deviations of the standard normal distribution cut off at -2 and 2, and of the complex one at radius 2
+CUT_OFF_DEVIATION, COMPLEX_CUT_OFF_DEVIATION = 0.87962566103423978, 0.95311164380491208
 
 
-def dtype_of(dtype):
-    """The dtype asked for, else the default float."""
-    return default_float() if dtype is None else np.dtype(dtype)
+def wanted_dtype(dtype):
+    return default_float() if dtype is None else asked_dtype(dtype)
 
 
-# ------------------------------------------------------------------------------------------- fixed shapes of numbers
+def setting(value, dtype):
+    """A number or array that the user gave, perhaps traced, in the dtype of the weights."""
+    return convert_to(operand(value), dtype)
+
+
+# ---------------------------------------------------------------------------------------------- values without a shape
 
 
 def zeros(key, shape, dtype=None):
-    """All 0; the key is not used."""
-    return new_zeros(shape_of("zeros", shape), dtype_of(dtype))
+    """Zeros; the key is not used."""
+    return creation.zeros(shape, wanted_dtype(dtype))
 
 
 def ones(key, shape, dtype=None):
-    """All 1; the key is not used."""
-    return new_ones(shape_of("ones", shape), dtype_of(dtype))
+    """Ones; the key is not used."""
+    return creation.ones(shape, wanted_dtype(dtype))
 
 
 def constant(value, dtype=None):
-    """All `value`, a number or an array that broadcasts to the shape."""
+    """An initializer of one value (or of values that broadcast to the shape)."""
 
-    def init(key, shape, dtype=dtype):
-        values = convert_to(operand(value, "constant"), dtype_of(dtype))
+    def initialize(key, shape, dtype=dtype):
+        values = setting(value, wanted_dtype(dtype))
         return broadcast_to(values, fitted_shape("constant", shape, value=values))
 
-    return init
+    return initialize
 
 
-def uniform(scale=1e-2, dtype=None):
-    """Uniform in [0, scale)."""
+def uniform(scale=0.01, dtype=None):
+    """An initializer of floats uniform in [0, scale)."""
 
-    def init(key, shape, dtype=dtype):
-        own = dtype_of(dtype)
-        return random.uniform(key, shape, own) * own.type(scale)
+    def initialize(key, shape, dtype=dtype):
+        dtype = wanted_dtype(dtype)
+        return uniform_floats(key, shape, dtype) * setting(scale, dtype)
 
-    return init
-
-
-def normal(stddev=1e-2, dtype=None):
-    """Normal with mean 0 and standard deviation `stddev`."""
-
-    def init(key, shape, dtype=dtype):
-        own = dtype_of(dtype)
-        return random.normal(key, shape, own) * own.type(stddev)
-
-    return init
+    return initialize
 
 
-def truncated_normal(stddev=1e-2, dtype=None, lower=-2.0, upper=2.0):
-    """stddev times standard normal numbers between `lower` and `upper`: a little less spread than stddev says."""
+def normal(stddev=0.01, dtype=None):
+    """An initializer of normal numbers with mean 0."""
 
-    def init(key, shape, dtype=dtype):
-        own = dtype_of(dtype)
-        return random.truncated_normal(key, lower, upper, shape, own) * own.type(stddev)
+    def initialize(key, shape, dtype=dtype):
+        dtype = wanted_dtype(dtype)
+        return continuous.normal(key, shape, dtype) * setting(stddev, dtype)
 
-    return init
+    return initialize
 
 
-# ------------------------------------------------------------------------------------------ scaled by the fans
+def truncated_normal(stddev=0.01, dtype=None, lower=-2.0, upper=2.0):
+    """An initializer of standard normal floats in (lower, upper), times stddev, which so is a bit above theirs."""
+
+    def initialize(key, shape, dtype=dtype):
+        dtype = wanted_dtype(dtype)
+        return continuous.truncated_normal(key, lower, upper, shape, dtype) * setting(stddev, dtype)
+
+    return initialize
+
+
+# ---------------------------------------------------------------------------------- variance by the shape of the layer
+
+
+def size_along(shape, axes, name):
+    """Product of the lengths of one axis or several."""
+    axes = (axes,) if isinstance(axes, int) else axes
+    return math.prod([shape[axis_of(axis, len(shape), name)] for axis in axes])
 
 
 def fans(shape, in_axis, out_axis, batch_axis):
-    """(inputs per output, outputs per input): products of the axes in and out, each times the receptive field."""
-    if len(shape) <= 1:
+    """(inputs of one output, outputs of one input) of a layer: axes that are neither count as a receptive field."""
+    if in_axis == -2 and len(shape) <= 1:
         raise ShapeError(
-            f"Can't compute input and output sizes of a {len(shape)}-dimensional weights tensor of shape {shape}. "
-            "Must be at least 2D."
+            f"variance_scaling: no inputs and outputs to tell apart in weights of shape {shape}. "
+            "Give them two axes, or give in_axis and out_axis."
         )
-
-    def size(axes):
-        return math.prod([shape[axis] for axis in ((axes,) if isinstance(axes, int) else axes)])
-
-    inputs, outputs, examples = size(in_axis), size(out_axis), size(batch_axis)
+    inputs, outputs, examples = [
+        size_along(shape, axes, f"variance_scaling: {name}")
+        for name, axes in (("in_axis", in_axis), ("out_axis", out_axis), ("batch_axis", batch_axis))
+    ]
     field = math.prod(shape) / inputs / outputs / examples
     return inputs * field, outputs * field
 
 
-FAN_MODES = {
+FAN_OF_MODE = {
     "fan_in": lambda fan_in, fan_out: fan_in,
     "fan_out": lambda fan_in, fan_out: fan_out,
     "fan_avg": lambda fan_in, fan_out: (fan_in + fan_out) / 2,
-    "fan_geo_avg": lambda fan_in, fan_out: math.sqrt(fan_in * fan_out),
+    "fan_geo_avg": lambda fan_in, fan_out: (fan_in * fan_out) ** 0.5,
 }
-TRUNCATED_DEVIATION = 0.87962566103423978  # of a standard normal number between -2 and 2
+
+
+def polar(key, shape, dtype, radius_of):
+    """Complex numbers of uniform angle, and of the radius that radius_of makes of floats uniform in [0, 1)."""
+    real_dtype = np.finfo(dtype).dtype
+    radius_key, angle_key = keys.split(key)
+    radius = radius_of(uniform_floats(radius_key, shape, real_dtype))
+    angle = real_dtype.type(2 * np.pi) * uniform_floats(angle_key, shape, real_dtype)
+    return complex_of(radius * cos(angle), radius * sin(angle))
+
+
+def unit_numbers(key, shape, dtype, distribution):
+    """Numbers with variance 1 and mean 0."""
+    if distribution == "normal":
+        return continuous.normal(key, shape, dtype)
+    is_real = dtype.kind == "f"
+    if distribution == "uniform":
+        if is_real:
+            return uniform_floats(key, shape, dtype, -1) * dtype.type(np.sqrt(3))
+        return polar(key, shape, dtype, lambda u: sqrt(2 * u))
+    if is_real:
+        return continuous.truncated_normal(key, -2, 2, shape, dtype) / dtype.type(CUT_OFF_DEVIATION)
+    radii = polar(key, shape, dtype, lambda u: sqrt(-log(1 - (1 - exp(u.dtype.type(-4))) * u)))
+    return radii / dtype.type(COMPLEX_CUT_OFF_DEVIATION)
 
 
 def variance_scaling(scale, mode, distribution, in_axis=-2, out_axis=-1, batch_axis=(), dtype=None):
-    """Mean 0 and variance scale / fan.
+    """An initializer of numbers with mean 0 and variance scale / n.
 
-    mode            "fan_in", "fan_out", "fan_avg" or "fan_geo_avg": which number of neighbours the fan is
-    distribution    "truncated_normal" (at two standard deviations), "normal" or "uniform"
-    in_axis, out_axis, batch_axis   axes (an int or several) of inputs, outputs, and of independent sets of weights;
-                    the other axes are the receptive field
+    mode            "fan_in": n is the number of inputs of an output; "fan_out": of outputs of an input;
+                    "fan_avg": their mean; "fan_geo_avg": their geometric mean
+    distribution    "truncated_normal" (at two standard deviations), "normal", "uniform"; in a complex dtype uniform
+                    in a disc
+    in_axis, out_axis, batch_axis   an axis or several, of inputs, of outputs, of independent layers; the other axes
+                    are the receptive field
     """
-    if mode not in FAN_MODES:
-        raise ValueError(
-            f"invalid mode for variance scaling initializer: {mode}. One of {', '.join(FAN_MODES)} is needed."
-        )
-    if distribution not in ("truncated_normal", "normal", "uniform"):
-        raise ValueError(
-            f"invalid distribution for variance scaling initializer: {distribution}. "
-            "One of truncated_normal, normal, uniform is needed."
-        )
 
-    def init(key, shape, dtype=dtype):
-        own, shape = dtype_of(dtype), shape_of("variance_scaling", shape)
-        part = np.finfo(own).dtype
-        variance = part.type(scale / FAN_MODES[mode](*fans(shape, in_axis, out_axis, batch_axis)))
-        if distribution == "normal":
-            return random.normal(key, shape, own) * np.sqrt(variance)
-        if distribution == "uniform":
-            return random.uniform(key, shape, own, -1.0, 1.0) * np.sqrt(3 * variance)
-        deviation = np.sqrt(variance) / part.type(TRUNCATED_DEVIATION)
-        return random.truncated_normal(key, -2.0, 2.0, shape, own) * deviation
+    def initialize(key, shape, dtype=dtype):
+        dtype, shape = wanted_dtype(dtype), shape_of("variance_scaling", shape)
+        if mode not in FAN_OF_MODE:
+            raise ValueError(f"variance_scaling: mode must be one of {', '.join(FAN_OF_MODE)}, got {mode!r}.")
+        if distribution not in ("truncated_normal", "normal", "uniform"):
+            raise ValueError(
+                f"variance_scaling: distribution must be truncated_normal, normal or uniform, got {distribution!r}."
+            )
+        variance = scale / FAN_OF_MODE[mode](*fans(shape, in_axis, out_axis, batch_axis))
+        return unit_numbers(key, shape, dtype, distribution) * sqrt(setting(variance, dtype))
 
-    return init
+    return initialize
 
 
-def scaled(scale, mode, distribution, why):
-    """An initializer maker with these settings of variance_scaling."""
+def scaled(name, scale, mode, distribution, source):
+    """The function that makes a variance_scaling initializer from the axes of the weights."""
 
     def make(in_axis=-2, out_axis=-1, batch_axis=(), dtype=None):
         return variance_scaling(scale, mode, distribution, in_axis, out_axis, batch_axis, dtype)
 
-    make.__doc__ = f"variance_scaling({scale}, {mode!r}, {distribution!r}): {why}."
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f'variance_scaling({scale}, "{mode}", "{distribution}"): {source}.'
     return make
 
 
 # fmt: off
-glorot_uniform = xavier_uniform = scaled(1.0, "fan_avg", "uniform", "Glorot, Bengio 2010")
-glorot_normal = xavier_normal = scaled(1.0, "fan_avg", "truncated_normal", "Glorot, Bengio 2010")
-lecun_uniform = scaled(1.0, "fan_in", "uniform", "LeCun, Bottou, Orr, Muller 1998")
-lecun_normal = scaled(1.0, "fan_in", "truncated_normal", "LeCun, Bottou, Orr, Muller 1998")
-he_uniform = kaiming_uniform = scaled(2.0, "fan_in", "uniform", "He, Zhang, Ren, Sun 2015, for relu")
-he_normal = kaiming_normal = scaled(2.0, "fan_in", "truncated_normal", "He, Zhang, Ren, Sun 2015, for relu")
+glorot_uniform = xavier_uniform = scaled("glorot_uniform", 1.0, "fan_avg", "uniform", "Glorot, Bengio 2010")
+glorot_normal = xavier_normal = scaled("glorot_normal", 1.0, "fan_avg", "truncated_normal", "Glorot, Bengio 2010")
+lecun_uniform = scaled("lecun_uniform", 1.0, "fan_in", "uniform", "LeCun et al. 1998")
+lecun_normal = scaled("lecun_normal", 1.0, "fan_in", "truncated_normal", "LeCun et al. 1998")
+he_uniform = kaiming_uniform = scaled("he_uniform", 2.0, "fan_in", "uniform", "He et al. 2015")
+he_normal = kaiming_normal = scaled("he_normal", 2.0, "fan_in", "truncated_normal", "He et al. 2015")
 # fmt: on
 
 
-# -------------------------------------------------------------------------------------------------------- orthogonal
+# ---------------------------------------------------------------------------------------------------------- orthogonal
+
+
+def orthonormal_columns(key, rows, columns, dtype):
+    """Uniformly distributed among the matrices with orthonormal columns, or rows if there are fewer: Mezzadri 2007."""
+    tall = continuous.normal(key, (max(rows, columns), min(rows, columns)), dtype)
+    q, r = qr(tall)
+    q = q * sign(diagonal(r))
+    return q if rows >= columns else matrix_transpose(q)
 
 
 def orthogonal(scale=1.0, column_axis=-1, dtype=None):
-    """`scale` times a random matrix with orthonormal rows or columns, whichever are fewer (Saxe et al. 2013).
+    """An initializer of matrices with orthonormal columns (or rows, if there are fewer), times scale.
 
-    column_axis     the axis of the columns; the other axes together are the rows
+    column_axis     the axis of columns; all others together are the rows
     """
 
-    def init(key, shape, dtype=dtype):
-        own, shape = dtype_of(dtype), shape_of("orthogonal", shape)
+    def initialize(key, shape, dtype=dtype):
+        dtype, shape = wanted_dtype(dtype), shape_of("orthogonal", shape)
         if len(shape) < 2:
-            raise ShapeError(f"orthogonal initializer requires at least a 2D shape, got {shape}.")
-        columns = shape[column_axis]
-        rows = math.prod(shape) // columns if columns else 0
-        matrix = orthonormal(key, rows, columns, own)
-        rest = shape[:column_axis] + shape[column_axis:][1:]
-        return own.type(scale) * moveaxis(reshape(matrix, rest + (columns,)), -1, column_axis)
+            raise ShapeError(f"orthogonal: weights need at least 2 axes, got shape {shape}.")
+        if 0 in shape:
+            return creation.zeros(shape, dtype)
+        axis = axis_of(column_axis, len(shape), "orthogonal")
+        others = shape[:axis] + shape[axis + 1 :]
+        matrix = orthonormal_columns(key, math.prod(others), shape[axis], dtype)
+        return setting(scale, dtype) * moveaxis(reshape(matrix, others + shape[axis : axis + 1]), -1, axis)
 
-    return init
-
-
-def orthonormal(key, rows, columns, dtype):
-    q, r = qr(random.normal(key, (max(rows, columns), min(rows, columns)), dtype))
-    q = q * expand_dims(sign(diagonal(r)), 0)
-    return swapaxes(q, 0, 1) if rows < columns else q
+    return initialize
 
 
 def delta_orthogonal(scale=1.0, column_axis=-1, dtype=None):
-    """For convolutions, shape (..., inputs, outputs): an orthogonal matrix at the centre of the kernel, 0 elsewhere.
+    """An initializer of convolutions that keep norms: orthogonal at the centre, 0 elsewhere. Xiao et al. 2018.
 
-    Source: Xiao et al. 2018, arXiv:1806.05393. Shapes of rank 3, 4 or 5 with inputs <= outputs.
+    The shape is one to three spatial axes, inputs, outputs, with at least as many outputs as inputs.
     """
 
-    def init(key, shape, dtype=dtype):
-        own, shape = dtype_of(dtype), shape_of("delta_orthogonal", shape)
+    def initialize(key, shape, dtype=dtype):
+        dtype, shape = wanted_dtype(dtype), shape_of("delta_orthogonal", shape)
         if len(shape) not in (3, 4, 5):
-            raise ShapeError(f"Delta orthogonal initializer requires a 3D, 4D or 5D shape, got {shape}.")
+            raise ShapeError(f"delta_orthogonal: weights need 3, 4 or 5 axes, got shape {shape}.")
         if shape[-1] < shape[-2]:
-            raise ShapeError(f"`fan_in` must be less or equal than `fan_out`, got {shape[-2]} and {shape[-1]}.")
-        matrix = orthogonal(scale, column_axis, own)(key, shape[-2:])
-        field = shape[:-2]
-        widths = [((length - 1) // 2, length - 1 - (length - 1) // 2) for length in field]
-        return pad(reshape(matrix, (1,) * len(field) + shape[-2:]), [*widths, (0, 0), (0, 0)])
+            raise ShapeError(
+                f"delta_orthogonal: fan_in must not be larger than fan_out, got {shape[-2]} > {shape[-1]} in {shape}."
+            )
+        matrix = orthogonal(scale, column_axis, dtype)(key, shape[-2:])
+        centre = tuple([(length - 1) // 2 for length in shape[:-2]])
+        return at(creation.zeros(shape, dtype))[centre].set(matrix)
 
-    return init
+    return initialize

@@ -1,76 +1,80 @@
-"""softmax and its kind, and standardize.
+"""Functions along axes: softmax and its relatives, standardize.
 
-Relies on vgrad.numpy and scipy.special.
+Relies on vgrad.numpy, scipy.special. Values and derivatives at edges are those of jax.nn.
 """
-
-import math
 
 import numpy as np
 
 from vgrad.core.types import type_of
-from vgrad.nn.activations import inexact
 from vgrad.numpy.math import exp, log, maximum, sqrt, square
-from vgrad.numpy.operands import axes_of, operand
-from vgrad.numpy.reductions import max as max_of
-from vgrad.numpy.reductions import mean as mean_of
-from vgrad.numpy.reductions import sum
+from vgrad.numpy.operands import axes_of
+from vgrad.numpy.reductions import counted, max, mean, sum
 from vgrad.numpy.selection import where as choose
-from vgrad.primitives.broadcasting import broadcast_to, convert_to
+from vgrad.primitives.broadcasting import convert_to
 from vgrad.primitives.stop_gradient import stop_gradient
-from vgrad.scipy.special import logsumexp
+from vgrad.scipy.special import inexact, logsumexp
 
 __all__ = ["log_softmax", "logmeanexp", "logsumexp", "softmax", "standardize"]
 
 
-def shifted(x, axis, where):
-    """(x minus its maximum along the axes, whose derivative cancels; -inf where masked out, the mask)."""
+def below_maximum(x, axis, where):
+    """x minus its maximum along the axes, which counts as constant; -inf where the mask is False."""
+    (x,) = inexact(x)
     if where is not None:
         x = choose(where, x, -np.inf)
-    return x - stop_gradient(max_of(x, axis=axis, keepdims=True, initial=-np.inf))
+    return x - stop_gradient(max(x, axis, keepdims=True, initial=-np.inf))
 
 
 def softmax(x, axis=-1, where=None):
-    """exp(x) / sum(exp(x)) along the axes (None: all), without overflow.
+    """exp(x) / sum(exp(x)) along the axis or axes, without overflow.
 
-    where   the elements that take part; the others give 0
-    Edges:  NaN where the maximum is infinite or nothing takes part
+    where       elements to take; the others give 0
+    Edges: NaN along an axis with +inf or NaN, or with -inf alone.
     """
-    x = inexact(x, "softmax")
-    terms = exp(shifted(x, axis, where))
-    result = terms / sum(terms, axis=axis, keepdims=True)
+    terms = exp(below_maximum(x, axis, where))
+    result = terms / sum(terms, axis, keepdims=True)
     return result if where is None else choose(where, result, 0.0)
 
 
 def log_softmax(x, axis=-1, where=None):
-    """log(softmax(x)), without underflow; -inf where `where` is False."""
-    x = inexact(x, "log_softmax")
-    x = shifted(x, axis, where)
-    result = x - log(sum(exp(x), axis=axis, keepdims=True))
+    """x - logsumexp(x) along the axis or axes.
+
+    where       elements to take; the others give -inf
+    """
+    shifted = below_maximum(x, axis, where)
+    result = shifted - log(sum(exp(shifted), axis, keepdims=True))
     return result if where is None else choose(where, result, -np.inf)
 
 
 def logmeanexp(x, axis=None, where=None, keepdims=False):
-    """log(mean(exp(x))) along the axes, without overflow."""
-    x = inexact(x, "logmeanexp")
-    total = logsumexp(x, axis=axis, where=where, keepdims=keepdims)
-    axes = axes_of(axis, type_of(x).ndim, "logmeanexp")
-    dtype = type_of(total).dtype
-    if where is None:
-        return total - dtype.type(math.log(math.prod([x.shape[axis] for axis in axes])))
-    count = sum(broadcast_to(convert_to(operand(where), dtype), type_of(x).shape), axis=axis, keepdims=keepdims)
-    return total - log(count)
+    """log(mean(exp(x))) along the axes, without overflow, of the elements where the mask is True."""
+    (x,) = inexact(x)
+    type_ = type_of(x)
+    axes = axes_of(axis, type_.ndim, "logmeanexp")
+    total = logsumexp(x, axes, where=where, keepdims=keepdims)
+    return total - log(convert_to(counted(type_.shape, axes, where, keepdims, type_.dtype), type_of(total).dtype))
 
 
-def standardize(x, axis=-1, mean=None, variance=None, epsilon=1e-5, where=None):
-    """(x - mean) / sqrt(variance + epsilon) along the axes.
+def standardize(x, axis=-1, mean=None, variance=None, epsilon=1e-5, where=None, *, algorithm="fast"):
+    """(x - mean) / sqrt(variance + epsilon) along the axis or axes.
 
-    mean, variance  None: those of x; given ones broadcast with x
-    where           the elements that count for them
+    mean, variance  None: those of x (of its elements where the mask is True)
+    algorithm       of the variance. "fast": mean of the squares minus square of the mean, not below 0;
+                    "stable": mean of the squared distances from the mean, more accurate for a mean far from 0
     """
-    x = inexact(x, "standardize")
-    if mean is None:
-        mean = mean_of(x, axis=axis, keepdims=True, where=where)
-    if variance is None:
-        # about 0 rather than about the mean, as jax.nn does: one pass, but rounding can leave it slightly negative
-        variance = maximum(mean_of(square(x), axis=axis, keepdims=True, where=where) - square(mean), 0.0)
-    return (x - mean) / sqrt(variance + epsilon)
+    if algorithm not in ("fast", "stable"):
+        raise ValueError(f"standardize: algorithm must be 'fast' or 'stable', got {algorithm!r}.")
+    (x,) = inexact(x)
+    x, mean = inexact(x, average(x, axis, where) if mean is None else mean)
+    centered = x - mean
+    if variance is not None:
+        _, variance = inexact(x, variance)
+    elif algorithm == "stable":
+        variance = average(square(centered), axis, where)
+    else:
+        variance = maximum(average(square(x), axis, where) - square(mean), 0.0)
+    return centered / sqrt(variance + epsilon)
+
+
+def average(x, axis, where):
+    return mean(x, axis, keepdims=True, where=where)
