@@ -173,6 +173,7 @@ class Tracer:
         raise TracerArrayConversionError(
             f"The numpy.ndarray conversion method __array__() was called on traced array with shape {self.type}.",
             "np.array([x, y]) of traced values: write np.stack([x, y]) or vgrad.numpy.array([x, y]). "
+            "np.asarray(x): leave it out, x is an array already, or write vgrad.numpy.asarray(x). "
             "a[i] = x into an ndarray: write a = vgrad.numpy.at(a)[i].set(x). "
             "A function that is not NumPy's cannot be traced: give it a rule with vgrad.custom_jvp.",
         )
