@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from vgrad.primitives.broadcasting import reduce_sum
+from vgrad.primitives.broadcasting import convert, reduce_sum
 from vgrad.primitives.elementwise import add, mul
 from vgrad.transforms.batch import MappedAxis, batch, materialize
+from vgrad.transforms.jvp import jvp
 
 AXIS = MappedAxis(None, 4)
 MATRIX = np.arange(12.0).reshape(4, 3)
@@ -65,3 +66,17 @@ def test_materialize_moves_or_spreads_the_axis(destination):
 def test_no_examples():
     (output,), (axis,) = batch(lambda x: [reduce_sum(x, axes=(0,))], MappedAxis(None, 0), [np.zeros((0, 3))], [0])
     assert (output.shape, axis) == ((0,), 0)
+
+
+def test_a_converted_python_number_keeps_its_dtype():
+    x = np.ones(2, np.float32)
+    seen = []
+
+    def f(x, n):
+        seen.append(convert(n, dtype=np.dtype(np.float32)).dtype)
+        seen.append(convert(3.0, dtype=np.dtype(np.float32)).dtype)
+        return [mul(x, convert(n, dtype=np.dtype(np.float32)))]
+
+    (output,), _ = batch(f, MappedAxis(None, 2), [x, 3.0], [0, None])
+    (primal,), (tangent,) = jvp(lambda n: f(np.float32(1), n), [3.0], [1.0])
+    assert {output.dtype, primal.dtype, tangent.dtype, *seen} == {np.dtype(np.float32)}

@@ -252,9 +252,9 @@ def explain_failure(primitive, operands, params, error):
         return
 
 
-def keep_weak(output, operands):
-    """The output of an operation on Python scalars alone as a Python scalar: it stays weak, as in plain Python."""
-    if isinstance(output, np.generic) and output.dtype.kind in "fic" and operands:
+def keep_weak(primitive, output, operands):
+    """The output of an elementwise operation on Python scalars alone as a Python scalar: weak, as in plain Python."""
+    if isinstance(output, np.generic) and output.dtype.kind in "fic" and primitive.prepare is not None:
         if all([type(operand) in PYTHON_SCALARS for operand in operands]):
             return output.item()
     return output

@@ -83,7 +83,7 @@ class Batch(Interpreter):
                 return BatchTracer(self, output, axis)
             # a program without mapped operands may still ask for the named axis
             if not mapped and (self.axis.name is None or not primitive.holds_programs):
-                output = keep_weak(self.outer.process(primitive, values, params), values)
+                output = keep_weak(primitive, self.outer.process(primitive, values, params), values)
                 if not own:
                     return output
                 axis = (None,) * len(output) if primitive.multiple_outputs else None

@@ -70,7 +70,7 @@ class Jvp(Interpreter):
                 outputs, output_tangents = rule(primals, tangents, **params)
                 return tuple([self.wrap(*pair) for pair in zip(outputs, output_tangents, strict=True)])
             state.interpreter = self.outer
-            output = keep_weak(self.outer.process(primitive, primals, params), primals)
+            output = keep_weak(primitive, self.outer.process(primitive, primals, params), primals)
             state.interpreter = self.tangent_interpreter
             tangent = primitive.jvp(output, primals, tangents, **params)
         finally:
