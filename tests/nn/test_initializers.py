@@ -93,6 +93,7 @@ def test_zeros_ones_constant():
         np.testing.assert_array_equal(got, wanted)
     np.testing.assert_array_equal(initializers.constant([1, 2])(KEY, (2, 2)), [[1, 2], [1, 2]])
     assert initializers.constant(3)(KEY, ()).dtype == np.float64
+    assert initializers.constant(3)(KEY, (2, 2)).flags.writeable
     with pytest.raises(ShapeError, match=r"constant: Incompatible shapes for broadcasting: shape \(3,\)"):
         initializers.constant([1, 2])(KEY, 3)
 

@@ -18,7 +18,7 @@ from vgrad.numpy.linalg import qr
 from vgrad.numpy.math import cos, exp, log, sign, sin, sqrt
 from vgrad.numpy.operands import axis_of, operand
 from vgrad.numpy.shape import matrix_transpose, moveaxis, reshape
-from vgrad.primitives.broadcasting import broadcast_to, convert_to
+from vgrad.primitives.broadcasting import convert_to
 from vgrad.primitives.complex import complex_of
 from vgrad.random import continuous, keys
 from vgrad.random.arguments import fitted_shape, shape_of
@@ -77,7 +77,7 @@ def constant(value, dtype=None):
 
     def initialize(key, shape, dtype=dtype):
         values = setting(value, wanted_dtype(dtype))
-        return broadcast_to(values, fitted_shape("constant", shape, value=values))
+        return creation.full(fitted_shape("constant", shape, value=values), values)
 
     return initialize
 
