@@ -14,6 +14,7 @@ jax = pytest.importorskip("jax", reason="JAX is not installed; these checks are 
 
 import vgrad  # noqa: E402
 from tests.cross_check.cases import CASES, variables  # noqa: E402
+from vgrad.errors import NotDifferentiable  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 TRANSFORMATIONS = ("value", "jit", "jvp", "grad", "vmap", "vmap_grad", "second")
@@ -97,6 +98,23 @@ def applies(text, transformation):
     return transformation == "value" or any(numpy.asarray(value).dtype.kind == "f" for value in inputs)
 
 
+# vgrad refuses these second derivatives with an error that says so
+REFUSED = {("second", f"random.{draw}") for draw in ("gamma(key, p)", "beta(key, p, q)", "dirichlet(key, p)")}
+
+
+def check_equal(ours, theirs, text, transformation):
+    """The leaves agree in number, shapes and values; a derivative of integers is nothing here and zeros there."""
+    assert len(ours) == len(theirs), transformation
+    for mine, other in zip(ours, theirs):
+        assert mine.shape == other.shape, f"{transformation}: shape {mine.shape}, JAX {other.shape}"
+        if mine.dtype.kind == "V" or other.dtype.kind == "V":
+            assert all(not each.any() for each in (mine, other) if each.dtype.kind != "V")
+            continue
+        single = "attention" in text  # JAX takes that softmax in float32
+        rtol, atol = (1e-5, 1e-6) if single else (2e-6, 2e-8)
+        numpy.testing.assert_allclose(mine, other, rtol=rtol, atol=atol, err_msg=transformation)
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("area, text", EXPRESSIONS, ids=[text[:80] for _, text in EXPRESSIONS])
 def test_agrees_with_jax(area, text):
@@ -108,11 +126,10 @@ def test_agrees_with_jax(area, text):
             theirs = result_of(jax, text, transformation)
         except Exception:  # JAX cannot do this one: there is nothing to compare with
             continue
-        ours = result_of(vgrad, text, transformation)
-        assert len(ours) == len(theirs), transformation
-        for mine, other in zip(ours, theirs):
-            assert mine.shape == other.shape, f"{transformation}: shape {mine.shape}, JAX {other.shape}"
-            if other.dtype.kind != "V":
-                numpy.testing.assert_allclose(mine, other, rtol=2e-6, atol=2e-8, err_msg=transformation)
+        if (transformation, text) in REFUSED:
+            with pytest.raises(NotDifferentiable):
+                result_of(vgrad, text, transformation)
+        else:
+            check_equal(result_of(vgrad, text, transformation), theirs, text, transformation)
         compared += 1
     assert compared, "JAX can do none of the transformations of this expression"
