@@ -120,6 +120,11 @@ def one_of_argnums_out_of_range():
     grad(twice, argnums=(0, 2))(1.0, 2.0)
 
 
+@case(TypeError, "argnums must be an int or a tuple of ints, but got 'x'")
+def argnums_that_is_a_name():
+    grad(double, argnums="x")(1.0)
+
+
 @case(TypeError, "argnums=-3 requires at least 3 positional arguments", "but got only 2 positional arguments")
 def negative_argnums_out_of_range():
     grad(twice, argnums=-3)(1.0, 2.0)
@@ -366,7 +371,7 @@ def complex_under_jit():
     jit(lambda x: complex(x))(1.0)  # here
 
 
-@case(errors.ConcretizationTypeError, "f64[]", "in item()", "HERE")
+@case(errors.ConcretizationTypeError, "f64[]", "in item()", "HERE", "at(a)[i].set(x); to leave the value out")
 def item_under_grad():
     grad(lambda x: x.item() * 2)(3.0)  # here
 

@@ -148,3 +148,16 @@ def test_a_class_that_is_no_dataclass_must_name_its_fields():
         tree.register_dataclass(Bare)
     tree.register_dataclass(Bare, data_fields=["x"], meta_fields=["y"])
     assert tree.leaves(Bare(1, 2)) == [1]
+
+
+@pytest.mark.parametrize(
+    "prefix, whole, text",
+    [
+        ({"b": 0}, {"a": 1.0}, r"missing key\(s\): \['b'\].*\{'a': \*\}"),
+        ((0, 0, 0), (1.0, 2.0), r"expected: 3, got: 2; tuple: \(\*, \*\)"),
+        ([0], {"a": (1.0,)}, r"list, got \{'a': \(\*,\)\}"),
+    ],
+)
+def test_a_prefix_that_does_not_fit_is_told_by_structure(prefix, whole, text):
+    with pytest.raises(ValueError, match=text):
+        tree.broadcast_prefix(prefix, tree.structure(whole))

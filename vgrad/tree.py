@@ -72,12 +72,19 @@ def keystr(path):
     return "".join([f"[{key!r}]" for key in path])
 
 
+class Placeholder:
+    """A leaf of no value, shown in messages as structures show theirs."""
+
+    def __repr__(self):
+        return "*"
+
+
 def broadcast_prefix(prefix, structure_, is_leaf=None):
     """Leaves of `prefix`, each repeated for the leaves below its place in a tree of this structure.
 
     None counts as a leaf of the prefix. ValueError when prefix is not a tree prefix of the structure.
     """
-    dummy = structure_.unflatten([object()] * structure_.num_leaves)
+    dummy = structure_.unflatten([Placeholder()] * structure_.num_leaves)
     result = []
 
     def add(leaf, subtree):

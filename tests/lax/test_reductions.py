@@ -112,6 +112,11 @@ def test_top_k():
     check_derivatives(lambda np, x: lax.top_k(x, 2)[0], [(2, 4)])
 
 
+@pytest.mark.parametrize("precision", list(lax.Precision))
+def test_precision_makes_no_difference(precision):
+    same(lax.dot(X[0], X[0].T, precision=precision), X[0] @ X[0].T, 1e-12)
+
+
 def test_products():
     x, y = draw((2, 3, 4), "float64"), draw((4, 2, 5, 3), "float64", 1)
     numbers = (((2, 1), (0, 3)), ((0,), (1,)))

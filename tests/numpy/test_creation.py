@@ -104,6 +104,12 @@ def test_empty_is_zeros():
     same(vnp.empty_like(np.ones(2, int)), np.zeros(2, int))
 
 
+def test_astype_copies_unless_told_not_to():
+    x = np.ones(3)
+    assert not np.shares_memory(vnp.astype(x, float), x)
+    assert vnp.astype(x, float, copy=False) is x
+
+
 def test_array_copies_and_asarray_shares():
     x = np.ones(3)
     assert not np.shares_memory(vnp.array(x), x)

@@ -4,6 +4,7 @@ Relies on core. Results are NumPy arrays that share no memory with arguments or 
 """
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -57,8 +58,10 @@ def quiet(function):
 
 
 def normalize_argnums(argnums, args, name):
-    numbers = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
+    numbers = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
     for number in numbers:
+        if not isinstance(number, (int, np.integer)):
+            raise TypeError(f"argnums must be an int or a tuple of ints, but got {argnums!r}.")
         if not -len(args) <= number < len(args):
             raise TypeError(
                 f"differentiating with respect to argnums={argnums} requires at least "

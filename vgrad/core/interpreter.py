@@ -149,8 +149,9 @@ class Tracer:
             f"traced array with shape {self.type} in {name}(); a Python number cannot carry "
             + ("a derivative." if self.concrete() is not NOT_CONCRETE else f"what {self.why_unknown()}."),
             f"Leave out {name}(); for math.sin(x) write np.sin(x); for a[i] = x into an ndarray write "
-            f"a = vgrad.numpy.at(a)[i].set(x); to convert the data type write x.astype({name}); "
-            "to leave the value out of differentiation write lax.stop_gradient(x).",
+            "a = vgrad.numpy.at(a)[i].set(x); "
+            + ("" if name == "item" else f"to convert the data type write x.astype({name}); ")
+            + "to leave the value out of differentiation write lax.stop_gradient(x).",
         )
 
     def __float__(self):

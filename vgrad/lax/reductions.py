@@ -4,6 +4,8 @@ Relies on primitives, transforms (for `reduce` by any computation) and numpy.sor
 int32 here. Positions are int64 unless a dtype is asked for.
 """
 
+import enum
+
 import numpy as np
 
 from vgrad import tree
@@ -23,6 +25,7 @@ from vgrad.transforms.batch import MappedAxis, batch, materialize
 from vgrad.transforms.stage import stage
 
 __all__ = [
+    "Precision",
     "approx_max_k",
     "approx_min_k",
     "argmax",
@@ -238,6 +241,14 @@ def approx_min_k(operand_, k, reduction_dimension=-1, recall_target=0.95, reduct
 
 
 # ---------------------------------------------------------------------------------------------------------- products
+
+
+class Precision(enum.Enum):
+    """What `precision=` takes in jax; here every product has the precision of its dtype."""
+
+    DEFAULT = 0
+    HIGH = 1
+    HIGHEST = 2
 
 
 def dot_general(lhs, rhs, dimension_numbers, precision=None, preferred_element_type=None, *, out_sharding=None):

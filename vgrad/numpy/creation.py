@@ -103,9 +103,10 @@ def copy(a, order="K", subok=False):
 
 
 def astype(x, dtype, /, *, copy=True, device=None):
-    """The array with another dtype. From complex to real: the real part."""
+    """The array with another dtype. From complex to real: the real part. With `copy` it shares no memory with x."""
     x = operand(x, "astype: argument")
-    return convert_to(x, asked_dtype(dtype))
+    converted = convert_to(x, asked_dtype(dtype))
+    return converted.copy() if copy and converted is x and isinstance(x, np.ndarray) else converted
 
 
 def view(a, dtype=None):
