@@ -418,7 +418,8 @@ def test_scalars_serve_as_operands_of_rank_0(case):
             ):
                 what = f"{type(scalar).__name__} as operand {number}"
                 assert_typed(output, declared, what)
-                assert_close(output, wanted, 10 * case.tolerance, what)
+                if type_of(output).dtype == type_of(wanted).dtype:  # a random number of another dtype is another number
+                    assert_close(output, wanted, case.tolerance, what)
 
 
 def test_every_primitive_has_a_sample():
