@@ -18,5 +18,9 @@ SAMPLES = [
     sample(reduce_sum, integers(-3, 3, 2, 3), axes=(0,)),
     sample(convert, real(2, 3), dtype=np.dtype(np.float32)).but(tolerance=1e9, second_order=False),
     sample(convert, real(2, 3), dtype=np.dtype(np.int64)),
+    sample(convert, real(2, 3), dtype=np.dtype(np.float64)),
+    sample(convert, real(2, 3), dtype=np.dtype(np.complex128)),
+    sample(convert, complex_(2, 3), dtype=np.dtype(np.complex128)),
+    sample(convert, complex_(2, 3), dtype=np.dtype(np.float64)),
     sample(convert, integers(-3, 3, 4), dtype=np.dtype(np.float64)),
 ]

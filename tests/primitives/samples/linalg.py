@@ -27,13 +27,13 @@ def orthogonal(rng, *shape):
 
 
 def well_conditioned(*shape, is_complex=False):
-    """Matrices of any shape with singular values 1, 1.7, 2.4, ..."""
+    """Matrices of any shape with singular values in the proportion of 1, 1.7, 2.4, ..."""
 
     def make(rng, dtype):
         *batch, rows, columns = shape
         size = min(rows, columns)
         left, right = orthogonal(rng, *batch, rows, rows), orthogonal(rng, *batch, columns, columns)
-        matrix = left[..., :size] * (1 + 0.7 * np.arange(size)) @ right[..., :size, :]
+        matrix = left[..., :size] * (1 + 0.7 * np.arange(size)) @ right[..., :size, :] * rng.uniform(0.8, 1.2)
         if not is_complex:
             return matrix.astype(dtype)
         return (np.exp(1j * np.arange(rows))[:, None] * matrix).astype(complex_dtype(dtype))
