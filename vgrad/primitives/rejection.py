@@ -250,14 +250,16 @@ def binomial_evaluate(key, count, probability):
     with np.errstate(all="ignore"):
         rare = np.where(p < 0.5, p, 1 - p)
         invalid = np.isnan(n) | (n < 0) | np.isnan(rare) | (rare < 0)
-        small = np.isnan(n) | (n < 0) | (n * rare <= 10)
+        small = invalid | (n * rare <= 10)
         whole = np.floor(n)
-        samples = binomial_by_gaps(keys, np.where(small, whole, 0), np.where(small, rare, dtype.type(0.5)))
-        if not small.all():
+        counted = small & ~invalid  # for -1 trials nothing is drawn
+        samples = binomial_by_gaps(keys, np.where(counted, whole, -1), np.where(counted, rare, dtype.type(0.5)))
+        many = ~small & ~invalid & np.isfinite(n)  # no other would ever be accepted
+        if many.any():
             large = binomial_by_rejection(
-                keys, np.where(small, dtype.type(1e4), whole), np.where(small, dtype.type(0.5), rare)
+                keys, np.where(many, whole, dtype.type(1e4)), np.where(many, rare, dtype.type(0.5))
             )
-            samples = np.where(small, samples, large)
+            samples = np.where(many, large, samples)
         samples = np.where(p < 0.5, samples, whole - samples)
         samples = np.where(np.isinf(n), np.inf, samples)
         return np.where(invalid, np.nan, samples).astype(dtype).reshape(np.shape(count))[()]
