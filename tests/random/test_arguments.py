@@ -16,7 +16,9 @@ IDS = [f"{name}-{number}" for number, (name, *_) in enumerate(ROWS)]
 def test_samples_are_those_of_jax(name, arguments, narrow, wide):
     for default, expected in (("float32", narrow), ("float64", wide)):
         with config(default_float=default):
-            cast = {key: value.astype(default) if type(value) is np.ndarray else value for key, value in arguments.items()}
+            cast = {
+                key: value.astype(default) if type(value) is np.ndarray else value for key, value in arguments.items()
+            }
             sample = np.asarray(getattr(random, name)(KEY, **cast))
         if sample.dtype.kind == "f":
             assert sample.dtype == default

@@ -9,7 +9,7 @@ import numpy as np
 
 from vgrad.core.interpreter import Tracer
 from vgrad.core.types import broadcast_shapes, default_float, type_of
-from vgrad.errors import ShapeError
+from vgrad.errors import ConcretizationTypeError, ShapeError
 from vgrad.numpy.operands import operand
 from vgrad.primitives.broadcasting import convert_to
 from vgrad.primitives.threefry import UINT32
@@ -42,18 +42,16 @@ def single_key(name, key):
 
 def shape_of(name, shape):
     """The shape as a tuple of ints; an int stands for one axis."""
+    lengths = shape if hasattr(shape, "__iter__") and getattr(shape, "ndim", 1) else (shape,)
     try:
-        try:
-            shape = (operator.index(shape),)
-        except TypeError:
-            shape = tuple([operator.index(length) for length in shape])
-    except TypeError as error:
-        if isinstance(shape, Tracer) or not hasattr(shape, "__iter__") or any(isinstance(s, Tracer) for s in shape):
-            raise
-        raise TypeError(f"{name}: a shape is a tuple of ints, got {shape!r}.") from error
-    if any([length < 0 for length in shape]):
-        raise ShapeError(f"{name}: lengths of a shape are not negative, got {shape}.")
-    return shape
+        lengths = tuple([operator.index(length) for length in lengths])
+    except ConcretizationTypeError:  # a traced length: its own error says what to write
+        raise
+    except TypeError:
+        raise TypeError(f"{name}: a shape is a tuple of ints, got {shape!r}.") from None
+    if any([length < 0 for length in lengths]):
+        raise ShapeError(f"{name}: lengths of a shape are not negative, got {lengths}.")
+    return lengths
 
 
 def fitted_shape(name, shape, **parameters):

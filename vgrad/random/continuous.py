@@ -13,6 +13,7 @@ from vgrad.primitives.broadcasting import broadcast_to
 from vgrad.primitives.complex import complex_of
 from vgrad.primitives.rejection import random_gamma
 from vgrad.primitives.special import erf, erf_inv, logit
+from vgrad.primitives.stop_gradient import stop_gradient
 from vgrad.random.arguments import sampler_arguments, shape_of, single_key
 from vgrad.random.keys import split
 from vgrad.random.uniform import floats_between, rademacher, unit_floats
@@ -126,8 +127,9 @@ def truncated_normal(key, lower, upper, shape=None, dtype=None):
     root_two = dtype.type(np.sqrt(2))
     u = floats_between(key, shape, dtype, erf(lower / root_two), erf(upper / root_two))
     samples = erf_inv(u) * root_two
-    # nextafter has no derivative: at a bound that rounding reached, samples are constant
-    inner_lower, inner_upper = nextafter(lower, np.inf), nextafter(upper, -np.inf)
+    inner_lower, inner_upper = [
+        nextafter(stop_gradient(bound), limit) for bound, limit in ((lower, np.inf), (upper, -np.inf))
+    ]
     return minimum(maximum(inner_lower, samples), inner_upper)
 
 
