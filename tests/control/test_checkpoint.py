@@ -36,3 +36,7 @@ def test_checkpoint_keeps_its_arguments_only():
 def test_checkpoint_with_static_arguments():
     f = checkpoint(lambda n, x: x**n if n > 2 else x, static_argnums=(0,))
     assert grad(lambda x: f(3, x))(2.0) == 12.0
+
+
+def test_results_do_not_share_memory_with_arguments():
+    assert not np.shares_memory(checkpoint(lambda x: x)(X), X)

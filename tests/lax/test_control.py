@@ -370,3 +370,18 @@ def test_while_loop_inside_cond_inside_scan(composition):
         return total
 
     check(program, python, (0.7, 2.3), composition)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda x: lax.fori_loop(0, 0, lambda i, v: v, x),
+        lambda x: lax.scan(lambda carry, y: (carry, y), x, np.ones((2, 3)))[0],
+        lambda x: lax.while_loop(lambda v: False, lambda v: v, x),
+        lambda x: lax.cond(True, lambda v: v, lambda v: v * 2, x),
+    ],
+    ids=["fori_loop", "scan", "while_loop", "cond"],
+)
+def test_results_do_not_share_memory_with_arguments(run):
+    x = np.ones(3)
+    assert not np.shares_memory(run(x), x)

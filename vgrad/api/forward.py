@@ -4,9 +4,9 @@ Relies on boundary, staging and transforms.
 """
 
 from vgrad import tree
-from vgrad.api.boundary import filled, finish, match_structure, own, quiet
+from vgrad.api.boundary import filled, match_structure, quiet
 from vgrad.api.staging import eval_shape
-from vgrad.core.functions import Flat, flatten_args
+from vgrad.core.functions import Flat, finish, flatten_args, own
 from vgrad.core.types import is_differentiable, type_of
 from vgrad.transforms import jvp as forward
 from vgrad.transforms import linearize as linearizing

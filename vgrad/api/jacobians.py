@@ -7,8 +7,8 @@ import functools
 
 import numpy as np
 
-from vgrad.api.boundary import filled, finish, normalize_argnums, quiet
-from vgrad.core.functions import Flat, flatten_args, name_of
+from vgrad.api.boundary import filled, normalize_argnums, quiet
+from vgrad.core.functions import Flat, finish, flatten_args, name_of
 from vgrad.core.types import is_differentiable, type_of
 from vgrad.primitives.broadcasting import reshape_to
 from vgrad.primitives.shape import slice_axis

@@ -8,8 +8,8 @@ import functools
 import numpy as np
 
 from vgrad import tree
-from vgrad.api.boundary import filled, finish, match_structure, normalize_argnums, own, quiet
-from vgrad.core.functions import Flat, flatten_args, name_of
+from vgrad.api.boundary import filled, match_structure, normalize_argnums, quiet
+from vgrad.core.functions import Flat, finish, flatten_args, name_of, own, parameter_names
 from vgrad.core.types import is_differentiable, type_of
 from vgrad.transforms import linearize as linearizing
 from vgrad.transforms import transpose as transposing
@@ -33,8 +33,8 @@ def value_and_grad(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=F
         positions = normalize_argnums(argnums, args, name_of(fun))
         wanted = [args[position] for position in positions]
         leaves, structure = flatten_args(fun, tuple(wanted), purpose="grad")
-        for leaf in leaves:
-            check_grad_input(leaf, holomorphic, allow_int)
+        for number, leaf in enumerate(leaves):
+            check_grad_input(leaf, holomorphic, allow_int, lambda: leaf_name(fun, args, kwargs, positions, number))
 
         def partial(*values):
             replaced = list(args)
@@ -74,18 +74,24 @@ def grad(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=False):
     return grad_f
 
 
-def check_grad_input(leaf, holomorphic, allow_int):
+def leaf_name(fun, args, kwargs, positions, number):
+    """Name of a leaf of the differentiated arguments: params['a']."""
+    names = parameter_names(fun, args, kwargs)
+    return [names[p] + tree.keystr(path) for p in positions for path, _ in tree.leaves_with_path(args[p])][number]
+
+
+def check_grad_input(leaf, holomorphic, allow_int, name):
     dtype = type_of(leaf).dtype
     if holomorphic and dtype.kind != "c":
         raise TypeError(
-            f"grad with holomorphic=True requires inputs with complex dtype, but got {dtype.name}. "
+            f"grad with holomorphic=True requires inputs with complex dtype, but got {dtype.name} for {name()}. "
             "Leave holomorphic=True out for real inputs."
         )
     if not is_differentiable(dtype) and not allow_int:
         raise TypeError(
             "grad requires real- or complex-valued inputs (input dtype that is a sub-dtype of np.inexact), but got "
-            f"{dtype.name}. Write the input as a float (3.0, x.astype(float)). If you want to use Boolean- or "
-            "integer-valued inputs, use vjp or set allow_int to True."
+            f"{dtype.name} for {name()}. Write the input as a float (3.0, x.astype(float)). If you want to use "
+            "Boolean- or integer-valued inputs, use vjp or set allow_int to True."
         )
 
 

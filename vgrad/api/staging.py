@@ -9,10 +9,10 @@ import inspect
 import numpy as np
 
 from vgrad import tree
-from vgrad.api.boundary import finish, quiet
+from vgrad.api.boundary import quiet
 from vgrad.config import config
 from vgrad.control.call import call
-from vgrad.core.functions import Flat, flatten_args, name_of
+from vgrad.core.functions import Flat, finish, flatten_args, name_of
 from vgrad.core.interpreter import state
 from vgrad.core.types import ArrayType, type_of
 from vgrad.transforms.evaluate import evaluate

@@ -15,7 +15,7 @@ from vgrad.control.call import (
     spread,
 )
 from vgrad.control.programs import jvp_jaxpr
-from vgrad.core.functions import Flat, flatten_args, name_of
+from vgrad.core.functions import Flat, finish, flatten_args, name_of
 from vgrad.core.jaxpr import Jaxpr
 from vgrad.core.primitive import Primitive
 from vgrad.core.types import type_of
@@ -81,7 +81,7 @@ def checkpoint(fun=None, *, prevent_cse=True, policy=None, static_argnums=(), co
         flat = Flat(merged, structure, with_kwargs=True)
         jaxpr, outer_values = stage(flat, [type_of(leaf) for leaf in leaves])
         outputs = checkpoint_call(*outer_values, *leaves, jaxpr=jaxpr, name=name_of(fun))
-        return flat.output_structure.unflatten(outputs)
+        return flat.output_structure.unflatten(finish(outputs, leaves))
 
     return checkpointed
 

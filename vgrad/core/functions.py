@@ -1,4 +1,4 @@
-"""The user's functions of pytrees as functions of flat lists, and names for what stands in their arguments.
+"""The user's functions of pytrees as functions of flat lists, names for their arguments, results ready to hand out.
 
 Relies on tree. api, custom rules and control flow are written with these.
 """
@@ -9,8 +9,8 @@ import inspect
 import numpy as np
 
 from vgrad import tree
-from vgrad.core.interpreter import Tracer
-from vgrad.core.types import type_of
+from vgrad.core.interpreter import Tracer, is_evaluating
+from vgrad.core.types import PYTHON_SCALARS, type_of
 from vgrad.errors import ConcretizationTypeError
 
 OBJECT = np.dtype(object)
@@ -117,3 +117,35 @@ class Flat:
             return values + aux_values
         self.count = len(values)
         return values
+
+
+def owner(array):
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return id(array)
+
+
+def finish(leaves, inputs=()):
+    """Results ready for the user: NumPy arrays and scalars, writable, sharing no memory with inputs or each other."""
+    if not is_evaluating():
+        return list(leaves)
+    seen = {owner(value) for value in inputs if isinstance(value, np.ndarray)}
+    finished = []
+    for leaf in leaves:
+        if type(leaf) in PYTHON_SCALARS:
+            leaf = np.asarray(leaf).astype(type_of(leaf).dtype)[()]
+        elif isinstance(leaf, np.ndarray) and leaf.ndim == 0:
+            leaf = leaf[()]
+        elif isinstance(leaf, np.ndarray):
+            if not leaf.flags.writeable or owner(leaf) in seen:
+                leaf = leaf.copy()
+            seen.add(owner(leaf))
+        finished.append(leaf)
+    return finished
+
+
+def own(leaves):
+    """Copies of the leaves, for a function that outlives the call: writing into the arguments does not change it."""
+    if not is_evaluating():
+        return leaves
+    return [leaf.copy() if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]

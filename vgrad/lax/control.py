@@ -12,7 +12,7 @@ from vgrad.control import scan as scanning
 from vgrad.control import while_loop as looping
 from vgrad.control.implicit import custom_linear_solve, custom_root
 from vgrad.control.programs import closed, same_type, with_outer_inputs
-from vgrad.core.functions import Flat, check_leaf, flatten_args, name_of, parameter_names
+from vgrad.core.functions import Flat, check_leaf, finish, flatten_args, name_of, parameter_names
 from vgrad.core.interpreter import NOT_CONCRETE, Tracer
 from vgrad.core.types import BOOL, INT64, ArrayType, is_differentiable, promote, type_of
 from vgrad.lax.associative import associative_scan
@@ -201,8 +201,10 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1, _split_transpos
 
     body = Body(function, carry_structure, "scan", names[0])
     slice_types = [ArrayType(type_of(x).shape[1:], type_of(x).dtype) for x in slices]
+    leaves_of_carry = carry
     carry, ys = bind_scan(body, carry, slices, slice_types, length, reverse)
-    return carry_structure.unflatten(carry), body.rest_structure.unflatten(ys)
+    results = finish([*carry, *ys], [*leaves_of_carry, *slices])
+    return carry_structure.unflatten(results[: len(carry)]), body.rest_structure.unflatten(results[len(carry) :])
 
 
 def bind_scan(body, carry, xs, slice_types, length, reverse):
@@ -285,7 +287,7 @@ def while_loop(cond_fun, body_fun, init_val):
         ),
         carry,
     )
-    return structure.unflatten(outputs)[0]
+    return structure.unflatten(finish(outputs, carry))[0]
 
 
 def bind_while(condition, body, carry, numbers=()):
@@ -360,7 +362,7 @@ def fori_loop(lower, upper, body_fun, init_val, *, unroll=None):
         first, last = convert_to(lower, INT64), convert_to(upper, INT64)
         body = Body(step, own, "fori_loop", name, counts=True)
         outputs = bind_while(lambda i, *values: lt(i, last), body, carry, [first])
-    return own.unflatten(outputs)
+    return own.unflatten(finish(outputs, carry))
 
 
 # ----------------------------------------------------------------------------------------------------------- branches
@@ -444,7 +446,7 @@ def bind_cond(index, functions, names, operands):
     every_value = list({id(value): value for _, values, _ in staged for value in values}.values())
     programs = [with_outer_inputs(jaxpr, values, every_value) for jaxpr, values, _ in staged]
     outputs = branching.cond(index, *every_value, *leaves, branches=tuple(settle_outputs(programs)))
-    return staged[0][2].unflatten(outputs)
+    return staged[0][2].unflatten(finish(outputs, [*every_value, *leaves]))
 
 
 def fits(type_, other):
