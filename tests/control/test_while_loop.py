@@ -125,7 +125,8 @@ def test_a_condition_that_is_the_same_for_all_examples_stays_so():
     def f(n, x):
         return lax.while_loop(lambda c: c[0] < n, lambda c: (c[0] + 1, c[1] * x), (0, 1.0))[1]
 
-    (equation,) = make_jaxpr(vmap(f, (None, 0)))(3, np.ones(2)).equations
+    equations = make_jaxpr(vmap(f, (None, 0)))(3, np.ones(2)).equations
+    (equation,) = [equation for equation in equations if equation.primitive.name == "while"]
     assert equation.params["cond_jaxpr"].output_types[0].shape == ()
     assert [var.type.shape for var in equation.outputs] == [(), (2,)]
     np.testing.assert_array_equal(vmap(f, (None, 0))(3, np.arange(3.0)), [0.0, 1.0, 8.0])

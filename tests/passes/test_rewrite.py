@@ -51,3 +51,12 @@ def test_constants_are_computed_once_while_rewriting():
     program = make_jaxpr(lambda x: mul(x, np.arange(3.0)))(np.ones(3))
     again = with_rules([])(program)
     assert names(again) == ["mul"] and len(again.constants) == 1
+
+
+def test_one_number_spread_over_an_array_counts_as_that_number():
+    times_one = rule(lambda x: mul(x, 1.0), lambda x: x)
+    program = make_jaxpr(lambda x: mul(sin(x), np.broadcast_to(1.0, (3,))))(np.ones(3))
+    assert names(program) == ["sin", "broadcast_in_dim", "mul"]
+    assert names(with_rules([times_one])(program)) == ["sin"]
+    wider = make_jaxpr(lambda x: mul(sin(x), np.broadcast_to(1.0, (2, 3))))(np.ones(3))
+    assert "mul" in names(with_rules([times_one])(wider))  # the product has another shape

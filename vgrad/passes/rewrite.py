@@ -102,6 +102,9 @@ class Rewriting(Stage):
 
 
 def is_number(value, number):
+    """Whether the value is that number, or an array that spreads it (the rule's result is checked to have its type)."""
+    if isinstance(value, np.ndarray) and value.size and not any(value.strides):
+        value = value.flat[0]
     return not isinstance(value, StageTracer) and np.ndim(value) == 0 and bool(value == number)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from vgrad.core.interpreter import Interpreter, Tracer, check_alive, installed, state
 from vgrad.core.jaxpr import Equation, Jaxpr, Literal, Var
 from vgrad.core.types import PYTHON_SCALARS, ArrayType, type_of
+from vgrad.primitives.broadcasting import broadcast
 from vgrad.source import user_frame
 
 
@@ -76,6 +77,8 @@ class Stage(Interpreter):
         return self.constant(value)
 
     def constant(self, value):
+        if isinstance(value, np.ndarray) and value.size > 1 and not any(value.strides):
+            return self.spread(value)
         number = self.numbers.get(id(value))
         if number is not None:
             var, held, _ = self.constants[number]
@@ -89,6 +92,13 @@ class Stage(Interpreter):
         self.numbers[id(value)] = len(self.constants)
         self.constants.append((var, held, value))  # the original is kept alive so that its id stays its own
         return var
+
+    def spread(self, value):
+        """One number spread over an array, as the cotangent of a sum is: an equation, not an array in the program."""
+        output = Var(type_of(value))
+        params = {"shape": value.shape, "axes": ()}
+        self.equations.append(Equation(broadcast, [Literal(value.flat[0])], params, [output], user_frame()))
+        return output
 
     def finish(self, inputs, outputs):
         """The Jaxpr from `inputs` (tracers of this stage) to `outputs` (any values), and its constants' values.
