@@ -157,3 +157,13 @@ def test_a_broken_function_leaves_nothing_behind():
     with pytest.raises(ZeroDivisionError):
         grad(lambda x: 1 / 0)(1.0)
     assert grad(lambda x: x * x)(3.0) == 6.0
+
+
+def test_errors_name_the_leaf_of_the_argument_that_is_differentiated():
+    def f(x, params):
+        return params["a"] * params["b"]
+
+    with pytest.raises(TypeError, match=r"int64 for params\['b'\]"):
+        grad(f, argnums=1)(1.0, {"a": 2.0, "b": 3})
+    with pytest.raises(TypeError, match=r"grad: argument params\['b'\] of f: value 'three'"):
+        grad(f, argnums=1)(1.0, {"a": 2.0, "b": "three"})

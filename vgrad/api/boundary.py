@@ -3,26 +3,14 @@
 Relies on core. Results are NumPy arrays that share no memory with arguments or with each other.
 """
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
 
 from vgrad import tree
-from vgrad.core.functions import check_leaf, name_of
+from vgrad.core.functions import check_leaf, flatten_args, leaf_names, name_of
 from vgrad.core.interpreter import Tracer
 from vgrad.core.types import FLOAT0, PYTHON_SCALARS, is_differentiable, type_of
-
-
-def quiet(function):
-    """NaN and Inf are values: no RuntimeWarning from NumPy inside a transformation."""
-
-    @functools.wraps(function)
-    def run(*args, **kwargs):
-        with np.errstate(all="ignore"):
-            return function(*args, **kwargs)
-
-    return run
 
 
 def normalize_argnums(argnums, args, name):
@@ -37,6 +25,26 @@ def normalize_argnums(argnums, args, name):
                 f"but got only {len(args)} positional arguments."
             )
     return tuple([int(number) % len(args) for number in numbers])
+
+
+def selected(fun, argnums, args, kwargs, purpose):
+    """(leaves, structure, function, names): the differentiated arguments, `fun` of them, and names () -> [str]."""
+    positions = normalize_argnums(argnums, args, name_of(fun))
+
+    def names():
+        return leaf_names(fun, args, kwargs, positions)
+
+    chosen = tuple([args[position] for position in positions])
+    leaves, structure = flatten_args(fun, chosen, purpose=purpose, names=names)
+
+    def partial(*values):
+        replaced = list(args)
+        for position, value in zip(positions, values):
+            replaced[position] = value
+        return fun(*replaced, **kwargs)
+
+    partial.__name__ = name_of(fun)
+    return leaves, structure, partial, names
 
 
 def filled(derivative, of):

@@ -4,9 +4,9 @@ Relies on boundary, staging and transforms.
 """
 
 from vgrad import tree
-from vgrad.api.boundary import filled, match_structure, quiet
+from vgrad.api.boundary import filled, match_structure
 from vgrad.api.staging import eval_shape
-from vgrad.core.functions import Flat, finish, flatten_args, own
+from vgrad.core.functions import Flat, finish, flatten_args, own, quiet
 from vgrad.core.types import is_differentiable, type_of
 from vgrad.transforms import jvp as forward
 from vgrad.transforms import linearize as linearizing
@@ -40,13 +40,14 @@ def jvp(fun, primals, tangents, has_aux=False):
     return result, tangent
 
 
+@quiet
 def linearize(fun, *primals, has_aux=False):
     """(outputs, f_jvp): f_jvp maps tangents of the primals to tangents of the outputs without running `fun` again."""
     leaves, structure = flatten_args(fun, primals, purpose="linearize")
     leaves = own(leaves)
     flat = Flat(fun, structure, has_aux=has_aux)
     active = [is_differentiable(type_of(leaf).dtype) for leaf in leaves]
-    outputs, linear = quiet(linearizing.linearize)(flat, leaves, active)
+    outputs, linear = linearizing.linearize(flat, leaves, active)
     residuals = linear.residuals()
     count, output_structure = flat.count, flat.output_structure
     types = [type_of(leaf) for leaf in leaves]

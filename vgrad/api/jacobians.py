@@ -7,8 +7,8 @@ import functools
 
 import numpy as np
 
-from vgrad.api.boundary import filled, normalize_argnums, quiet
-from vgrad.core.functions import Flat, finish, flatten_args, name_of
+from vgrad.api.boundary import filled, selected
+from vgrad.core.functions import Flat, finish, quiet
 from vgrad.core.types import is_differentiable, type_of
 from vgrad.primitives.broadcasting import reshape_to
 from vgrad.primitives.shape import slice_axis
@@ -43,21 +43,6 @@ def split_basis(value, types, axis):
     return parts
 
 
-def selected(fun, argnums, args, kwargs, name):
-    """(flat leaves, structure, function of the selected arguments)."""
-    positions = normalize_argnums(argnums, args, name_of(fun))
-    leaves, structure = flatten_args(fun, tuple([args[position] for position in positions]), purpose=name)
-
-    def partial(*values):
-        replaced = list(args)
-        for position, value in zip(positions, values):
-            replaced[position] = value
-        return fun(*replaced, **kwargs)
-
-    partial.__name__ = name_of(fun)
-    return leaves, structure, partial
-
-
 def check_jacobian_dtype(name, what, value, holomorphic):
     dtype = type_of(value).dtype
     if holomorphic and dtype.kind != "c":
@@ -81,7 +66,7 @@ def jacfwd(fun, argnums=0, has_aux=False, holomorphic=False):
     @functools.wraps(fun)
     @quiet
     def jacfwd_f(*args, **kwargs):
-        leaves, structure, partial = selected(fun, argnums, args, kwargs, "jacfwd")
+        leaves, structure, partial, _ = selected(fun, argnums, args, kwargs, "jacfwd")
         for leaf in leaves:
             check_jacobian_dtype("jacfwd", "inputs", leaf, holomorphic)
         directions, types, total = basis(leaves)
@@ -126,7 +111,7 @@ def jacrev(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=False):
     @functools.wraps(fun)
     @quiet
     def jacrev_f(*args, **kwargs):
-        leaves, structure, partial = selected(fun, argnums, args, kwargs, "jacrev")
+        leaves, structure, partial, _ = selected(fun, argnums, args, kwargs, "jacrev")
         for leaf in leaves:
             if not allow_int or is_differentiable(type_of(leaf).dtype):
                 check_jacobian_dtype("jacrev", "inputs", leaf, holomorphic)

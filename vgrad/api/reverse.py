@@ -8,8 +8,8 @@ import functools
 import numpy as np
 
 from vgrad import tree
-from vgrad.api.boundary import filled, match_structure, normalize_argnums, quiet
-from vgrad.core.functions import Flat, finish, flatten_args, name_of, own, parameter_names
+from vgrad.api.boundary import filled, match_structure, selected
+from vgrad.core.functions import Flat, finish, flatten_args, name_of, own, quiet
 from vgrad.core.types import is_differentiable, type_of
 from vgrad.transforms import linearize as linearizing
 from vgrad.transforms import transpose as transposing
@@ -30,20 +30,10 @@ def value_and_grad(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=F
     @functools.wraps(fun)
     @quiet
     def value_and_grad_f(*args, **kwargs):
-        positions = normalize_argnums(argnums, args, name_of(fun))
-        wanted = [args[position] for position in positions]
-        leaves, structure = flatten_args(fun, tuple(wanted), purpose="grad")
+        leaves, structure, partial, names = selected(fun, argnums, args, kwargs, "grad")
         for number, leaf in enumerate(leaves):
-            check_grad_input(leaf, holomorphic, allow_int, lambda: leaf_name(fun, args, kwargs, positions, number))
-
-        def partial(*values):
-            replaced = list(args)
-            for position, value in zip(positions, values):
-                replaced[position] = value
-            return fun(*replaced, **kwargs)
-
+            check_grad_input(leaf, holomorphic, allow_int, number, names)
         flat = Flat(partial, structure, has_aux=has_aux)
-        flat.function.__name__ = name_of(fun)
         active = [is_differentiable(type_of(leaf).dtype) for leaf in leaves]
         outputs, linear = linearizing.linearize(flat, leaves, active)
         value = check_grad_output(fun, flat, outputs, holomorphic)
@@ -74,24 +64,18 @@ def grad(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=False):
     return grad_f
 
 
-def leaf_name(fun, args, kwargs, positions, number):
-    """Name of a leaf of the differentiated arguments: params['a']."""
-    names = parameter_names(fun, args, kwargs)
-    return [names[p] + tree.keystr(path) for p in positions for path, _ in tree.leaves_with_path(args[p])][number]
-
-
-def check_grad_input(leaf, holomorphic, allow_int, name):
+def check_grad_input(leaf, holomorphic, allow_int, number, names):
     dtype = type_of(leaf).dtype
     if holomorphic and dtype.kind != "c":
         raise TypeError(
-            f"grad with holomorphic=True requires inputs with complex dtype, but got {dtype.name} for {name()}. "
-            "Leave holomorphic=True out for real inputs."
+            f"grad with holomorphic=True requires inputs with complex dtype, but got {dtype.name} for "
+            f"{names()[number]}. Leave holomorphic=True out for real inputs."
         )
     if not is_differentiable(dtype) and not allow_int:
         raise TypeError(
             "grad requires real- or complex-valued inputs (input dtype that is a sub-dtype of np.inexact), but got "
-            f"{dtype.name} for {name()}. Write the input as a float (3.0, x.astype(float)). If you want to use "
-            "Boolean- or integer-valued inputs, use vjp or set allow_int to True."
+            f"{dtype.name} for {names()[number]}. Write the input as a float (3.0, x.astype(float)). If you want to "
+            "use Boolean- or integer-valued inputs, use vjp or set allow_int to True."
         )
 
 
@@ -127,6 +111,7 @@ def check_grad_output(fun, flat, outputs, holomorphic):
     return outputs[0]
 
 
+@quiet
 def vjp(fun, *primals, has_aux=False):
     """(outputs, vjp_fun), with has_aux (outputs, vjp_fun, aux). vjp_fun takes a cotangent like the outputs and returns
     a tuple of cotangents, one per primal.
@@ -137,7 +122,7 @@ def vjp(fun, *primals, has_aux=False):
     leaves = own(leaves)
     flat = Flat(fun, structure, has_aux=has_aux)
     active = [is_differentiable(type_of(leaf).dtype) for leaf in leaves]
-    outputs, linear = quiet(linearizing.linearize)(flat, leaves, active)
+    outputs, linear = linearizing.linearize(flat, leaves, active)
     residuals = linear.residuals()
     count, output_structure = flat.count, flat.output_structure
     output_types = [type_of(output) for output in outputs[:count]]

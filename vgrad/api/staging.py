@@ -9,10 +9,9 @@ import inspect
 import numpy as np
 
 from vgrad import tree
-from vgrad.api.boundary import quiet
 from vgrad.config import config
 from vgrad.control.call import call
-from vgrad.core.functions import Flat, finish, flatten_args, name_of
+from vgrad.core.functions import Flat, finish, flatten_args, name_of, quiet
 from vgrad.core.interpreter import state
 from vgrad.core.types import ArrayType, type_of
 from vgrad.transforms.evaluate import evaluate
@@ -104,6 +103,10 @@ def leaf_key(leaf):
     return (leaf.shape, leaf.dtype) if type(leaf) is np.ndarray else type_of(leaf)
 
 
+quiet_call = quiet(call.__call__)
+
+
+@quiet
 def traced_program(fun, merge, traced, traced_kwargs, purpose):
     """(jaxpr, outer values, leaves, Flat) of a call of `fun`."""
     leaves, structure = flatten_args(fun, traced, traced_kwargs, purpose=purpose)
@@ -154,12 +157,12 @@ def jit(
         entry = cache.get(key)
         outer_values = []
         if entry is None:
-            jaxpr, outer_values, leaves, flat = quiet(traced_program)(fun, merge, traced, traced_kwargs, "jit")
+            jaxpr, outer_values, leaves, flat = traced_program(fun, merge, traced, traced_kwargs, "jit")
             entry = (jaxpr, flat.output_structure)
             if not outer_values:  # what the function closes over belongs to this call alone
                 cache[key] = entry
         jaxpr, output_structure = entry
-        outputs = quiet(call)(*outer_values, *leaves, jaxpr=jaxpr, name=name)
+        outputs = quiet_call(*outer_values, *leaves, jaxpr=jaxpr, name=name)
         return output_structure.unflatten(finish(outputs, leaves))
 
     jit_f.clear_cache = cache.clear

@@ -8,8 +8,7 @@ import functools
 import numpy as np
 
 from vgrad import tree
-from vgrad.api.boundary import quiet
-from vgrad.core.functions import Flat, finish, flatten_args, leaf_names, name_of
+from vgrad.core.functions import Flat, finish, flatten_args, leaf_names, name_of, quiet
 from vgrad.core.types import type_of
 from vgrad.transforms import batch as batching
 

@@ -16,6 +16,9 @@ from vgrad.errors import ConcretizationTypeError
 OBJECT = np.dtype(object)
 
 
+quiet = np.errstate(all="ignore")  # decorator: NaN and Inf are values, no RuntimeWarning inside a transformation
+
+
 def check_leaf(leaf, where):
     """The leaf, or an error that says where in the arguments it stands."""
     try:
@@ -54,30 +57,33 @@ def parameter_names(function, args, kwargs):
     return (names + [f"args[{position}]" for position in range(len(args))])[: len(args)]
 
 
-def leaf_names(function, args, kwargs=()):
-    """A name for each leaf of (args, kwargs): x, y['a'], ..."""
+def leaf_names(function, args, kwargs=(), positions=None):
+    """A name for each leaf of (args, kwargs), or of the args at `positions` alone: x, y['a'], ..."""
     kwargs = dict(kwargs)
     names = parameter_names(function, args, kwargs)
     result = []
-    for name, arg in zip(names, args):
-        result += [name + tree.keystr(path) for path, _ in tree.leaves_with_path(arg)]
-    for key in sorted(kwargs):
+    for position in range(len(args)) if positions is None else positions:
+        result += [names[position] + tree.keystr(path) for path, _ in tree.leaves_with_path(args[position])]
+    for key in sorted(kwargs) if positions is None else ():
         result += [key + tree.keystr(path) for path, _ in tree.leaves_with_path(kwargs[key])]
     return result
 
 
-def flatten_args(function, args, kwargs=None, purpose="vgrad"):
-    """(leaves, structure) of (args, kwargs), each leaf checked to be an array."""
+def flatten_args(function, args, kwargs=None, purpose="vgrad", names=None):
+    """(leaves, structure) of (args, kwargs), each leaf checked to be an array.
+
+    names   () -> a name for each leaf, where args are not the function's arguments in order
+    """
     leaves, structure = tree.flatten((args, kwargs) if kwargs is not None else args)
     for number, leaf in enumerate(leaves):
         if type(leaf) is not np.ndarray and not isinstance(leaf, Tracer) or getattr(leaf, "dtype", None) == OBJECT:
             try:
                 type_of(leaf)
             except TypeError:
-                names = leaf_names(function, args, kwargs or {})
+                known = names() if names is not None else leaf_names(function, args, kwargs or {})
                 check_leaf(
                     leaf,
-                    f"{purpose}: argument {names[number] if number < len(names) else number} of {name_of(function)}",
+                    f"{purpose}: argument {known[number] if number < len(known) else number} of {name_of(function)}",
                 )
     return leaves, structure
 
@@ -100,23 +106,20 @@ class Flat:
             if isinstance(error.__cause__, ConcretizationTypeError) and str(error).startswith("setting an array"):
                 raise error.__cause__ from None
             raise
-        self.aux = None
+        aux_values = []
         if self.has_aux:
             if not isinstance(output, tuple) or len(output) != 2:
                 raise TypeError(
                     f"{name_of(self.function)} must return a pair (output, aux) when has_aux=True, "
                     f"but returned {type(output).__name__}."
                 )
-            output, self.aux = output
+            output, aux = output
+            aux_values, self.aux_structure = tree.flatten(aux)
         values, self.output_structure = tree.flatten(output)
         for value in values:
             check_leaf(value, f"output of {name_of(self.function)}")
-        if self.has_aux:
-            aux_values, self.aux_structure = tree.flatten(self.aux)
-            self.count = len(values)
-            return values + aux_values
         self.count = len(values)
-        return values
+        return values + aux_values
 
 
 def owner(array):

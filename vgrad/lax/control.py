@@ -12,7 +12,7 @@ from vgrad.control import scan as scanning
 from vgrad.control import while_loop as looping
 from vgrad.control.implicit import custom_linear_solve, custom_root
 from vgrad.control.programs import closed, same_type, with_outer_inputs
-from vgrad.core.functions import Flat, check_leaf, finish, flatten_args, name_of, parameter_names
+from vgrad.core.functions import Flat, check_leaf, finish, flatten_args, name_of, parameter_names, quiet
 from vgrad.core.interpreter import NOT_CONCRETE, Tracer
 from vgrad.core.types import BOOL, INT64, ArrayType, is_differentiable, promote, type_of
 from vgrad.lax.associative import associative_scan
@@ -40,7 +40,6 @@ __all__ = [
 ]
 
 INDEX = ArrayType((), INT64, weak=True)  # of the number of a step, a Python integer
-quiet = np.errstate(all="ignore")  # NaN and Inf are values: no RuntimeWarning from NumPy inside a loop
 
 
 def describe(type_):

@@ -48,8 +48,10 @@ CONTINUOUS = {
 DISCRETE = ("lower", "higher", "midpoint", "nearest", "inverted_cdf")
 
 
-def quantiles(name, a, q, axis, keepdims, method, skip_nans=False):
+def quantiles(name, a, q, axis, keepdims, method, weights=None, skip_nans=False):
     """Quantiles along axes, the axes of `q` in front."""
+    if weights is not None:
+        raise NotImplementedError(f"{name}: weights= is not supported.")
     a, q = operand(a, name), operand(q, "q")
     if method not in CONTINUOUS and method not in DISCRETE:
         raise ValueError(f"{name}: method must be one of {', '.join([*CONTINUOUS, *DISCRETE])}, got {method!r}.")
@@ -139,9 +141,7 @@ def quantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", 
     Errors:  ValueError for q out of range (if its value is known); weights= is not supported.
     """
     refuse_out(out, "quantile")
-    if weights is not None:
-        raise NotImplementedError("quantile: weights= is not supported.")
-    return quantiles("quantile", a, q, axis, keepdims, interpolation or method)
+    return quantiles("quantile", a, q, axis, keepdims, interpolation or method, weights)
 
 
 def hundredth(q):
@@ -153,9 +153,7 @@ def percentile(a, q, axis=None, out=None, overwrite_input=False, method="linear"
                interpolation=None):  # fmt: skip
     """quantile with q in [0, 100]."""
     refuse_out(out, "percentile")
-    if weights is not None:
-        raise NotImplementedError("percentile: weights= is not supported.")
-    return quantiles("percentile", a, hundredth(q), axis, keepdims, interpolation or method)
+    return quantiles("percentile", a, hundredth(q), axis, keepdims, interpolation or method, weights)
 
 
 def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
@@ -168,18 +166,14 @@ def nanquantile(a, q, axis=None, out=None, overwrite_input=False, method="linear
                 interpolation=None):  # fmt: skip
     """quantile of the elements that are not NaN; NaN of none."""
     refuse_out(out, "nanquantile")
-    if weights is not None:
-        raise NotImplementedError("nanquantile: weights= is not supported.")
-    return quantiles("nanquantile", a, q, axis, keepdims, interpolation or method, skip_nans=True)
+    return quantiles("nanquantile", a, q, axis, keepdims, interpolation or method, weights, skip_nans=True)
 
 
 def nanpercentile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None,
                   interpolation=None):  # fmt: skip
     """percentile of the elements that are not NaN; NaN of none."""
     refuse_out(out, "nanpercentile")
-    if weights is not None:
-        raise NotImplementedError("nanpercentile: weights= is not supported.")
-    return quantiles("nanpercentile", a, hundredth(q), axis, keepdims, interpolation or method, skip_nans=True)
+    return quantiles("nanpercentile", a, hundredth(q), axis, keepdims, interpolation or method, weights, skip_nans=True)
 
 
 def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):

@@ -10,7 +10,7 @@ from collections import namedtuple
 import numpy as np
 
 from vgrad.core.interpreter import EVALUATE, Interpreter, installed, interpreting
-from vgrad.core.jaxpr import Jaxpr, Literal
+from vgrad.core.jaxpr import Literal
 from vgrad.core.types import type_of
 from vgrad.transforms.evaluate import evaluate
 from vgrad.transforms.stage import Stage, StageTracer
@@ -133,6 +133,6 @@ def with_rules(rules):
             outputs = evaluate(jaxpr, *inputs)
             result, outer_values = rewriting.finish(inputs, outputs)
         assert not outer_values, "a program under simplification closes over a tracer"
-        return Jaxpr(result.inputs, result.equations, result.outputs, result.constants)
+        return result
 
     return simplify
