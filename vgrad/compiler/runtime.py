@@ -1,0 +1,220 @@
+"""The instructions of a compiled program, the functions that assemble them, and the native code that executes them.
+
+Relies on compiler/build.py; compiler/native.py holds the interpreter; compiler/threads.py runs programs.
+
+A program is one array of int64 words. All threads run the same list of instructions, each with its own copy of `bases`
+(addresses of buffers) and of the counters; a barrier ends every instruction that touches memory. Word 0 of an
+instruction is its opcode, word 1 its length in words. Lanes, not threads, divide the work: results do not depend on
+the number of threads.
+
+bases[0] is reserved (0), bases[1] is the scratch of the lane; the caller's buffers follow.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+SCRATCH = 1  # the entry of `bases` that a region points at its lane's scratch
+
+# fmt: off
+# Instructions                                    words after opcode and length
+PROGRAM      = 0   # the header                   counters argument_words
+END          = 1   #
+REGION       = 2   #                              extent tile lanes scratch(3) prologue_words body_words steps..
+HOST         = 3   #                              identifier n_references references..
+SET_COUNTER  = 4   #                              counter value
+INCREMENT    = 5   #                              counter
+JUMP         = 6   #                              target
+JUMP_IF_DONE = 7   #                              counter limit target
+JUMP_UNLESS  = 8   #                              reference target
+JUMP_TABLE   = 9   #                              reference n targets..
+SLICE        = 10  #                              slot base offset stride counter
+SWAP         = 11  #                              slot slot
+SERIAL       = 12  #                              end
+SERIAL_END   = 13  #
+# Steps of a region
+KERNEL       = 16  #                              address unit n_references n_integers references.. integers..
+GEMM         = 17  #                              see `gemm_step`
+FILL         = 18  #                              reference bytes0 bytes1
+COPY         = 19  #                              reference reference bytes0 bytes1
+# fmt: on
+
+GEMM_KINDS = {"float32": 0, "float64": 1, "complex64": 2, "complex128": 3}
+
+
+class Reference(NamedTuple):
+    """An address: bases[base] + offset + start * step, in bytes; start is where the tile starts (0 outside regions)."""
+
+    base: int
+    offset: int = 0
+    step: int = 0
+
+
+class Label:
+    """A place in a program: put it into the list of instructions, and name it as the target of jumps."""
+
+    __slots__ = ()
+
+
+def affine(size):
+    """A size as its two words: an int, or (constant, factor) = constant + factor * (stop - start)."""
+    return size if isinstance(size, tuple) else (size, 0)
+
+
+def instruction(opcode, *words):
+    return [opcode, 2 + len(words), *words]
+
+
+# Steps: what a region does for its prologue and for each tile
+
+
+def kernel_step(address, references, integers=(), unit=1):
+    """Call the kernel at `address` with the words start * unit, stop * unit, the addresses, the integers."""
+    flat = [word for reference in references for word in reference]
+    return instruction(KERNEL, address, unit, len(references), len(integers), *flat, *integers)
+
+
+def gemm_step(
+    address, kind, m, n, k, a, b, c, lda, ldb, ldc, transpose_a=False, transpose_b=False, accumulate=False, batch=()
+):
+    """C = A B, or C += A B: row-major matrices (m, k), (k, n), (m, n), stored as (k, m) or (n, k) where transposed.
+
+    address: from `blas.gemm(kind)`. kind: a key of GEMM_KINDS. m, n, k: ints or (constant, factor), see `affine`.
+    a, b, c: References. lda, ldb, ldc: distances of rows, in elements (free where there is one row only).
+    batch: at most two loops (count, stride of a, stride of b, stride of c), strides in bytes, count like m; outer
+        loop first.
+    Edges: k = 0 gives zeros (or leaves C when accumulating); other empty sizes do nothing.
+    """
+    loops = (*batch, *[(1, 0, 0, 0)] * (2 - len(batch)))
+    return instruction(
+        GEMM,
+        *(address, GEMM_KINDS[kind], int(transpose_a), int(transpose_b)),
+        *(*affine(m), *affine(n), *affine(k), lda, ldb, ldc, int(accumulate)),
+        *(*a, *b, *c),
+        *(word for count, *strides in loops for word in (*affine(count), *strides)),
+    )
+
+
+def fill_step(to, size):
+    """Write zeros over `size` bytes (an int or (constant, factor)) at `to`."""
+    return instruction(FILL, *to, *affine(size))
+
+
+def copy_step(to, source, size):
+    """Copy `size` bytes (an int or (constant, factor)) from `source` to `to`; the two do not overlap."""
+    return instruction(COPY, *to, *source, *affine(size))
+
+
+# Instructions
+
+
+def region(extent, body, *, prologue=(), tile=None, lanes=1, scratch=(0, 0), scratch_stride=0):
+    """Steps over 0 .. extent, in parallel lanes.
+
+    Lane l covers [extent * l // lanes, extent * (l + 1) // lanes), and bases[SCRATCH] is the place `scratch` = (base,
+    offset), plus l * scratch_stride. It runs the steps of `prologue` once (start, stop = the lane's range, even if
+    empty), then those of `body` for each tile of at most `tile` (default: the whole lane) elements.
+    """
+    prologue = [word for step in prologue for word in step]
+    body = [word for step in body for word in step]
+    # Every tile makes progress, also in a region of extent 0.
+    tile = max(1, extent if tile is None else tile)
+    return instruction(
+        REGION, extent, tile, lanes, *scratch[:2], scratch_stride, len(prologue), len(body), *prologue, *body
+    )
+
+
+def host(identifier, references):
+    """Call callback(identifier, address of an array of the references' addresses) in Python, on the calling thread."""
+    return instruction(HOST, identifier, len(references), *(word for reference in references for word in reference))
+
+
+def set_counter(counter, value):
+    return instruction(SET_COUNTER, counter, value)
+
+
+def increment(counter):
+    return instruction(INCREMENT, counter)
+
+
+def jump(target):
+    """Go on at `target`. A loop ends in a backward jump: there Ctrl-C is noticed."""
+    return instruction(JUMP, target)
+
+
+def jump_if_done(counter, limit, target):
+    """Go on at `target` if the counter is at least `limit`."""
+    return instruction(JUMP_IF_DONE, counter, limit, target)
+
+
+def jump_unless(reference, target):
+    """Go on at `target` if the byte at `reference` is 0. Its buffer is free afterwards."""
+    return instruction(JUMP_UNLESS, *reference, target)
+
+
+def jump_table(reference, targets):
+    """Go on at targets[i], i the int64 at `reference`, clamped. Its buffer is free afterwards."""
+    return instruction(JUMP_TABLE, *reference, len(targets), *targets)
+
+
+def slice_base(slot, base, offset, stride, counter):
+    """bases[slot] = bases[base] + offset + counter * stride."""
+    return instruction(SLICE, slot, base, offset, stride, counter)
+
+
+def swap(slot, other):
+    """Exchange two entries of `bases`."""
+    return instruction(SWAP, slot, other)
+
+
+def serial(end):
+    """Thread 0 goes on alone until the `serial_end` at the label `end`: for work too small to share. May be nested."""
+    return instruction(SERIAL, end)
+
+
+def serial_end():
+    return instruction(SERIAL_END)
+
+
+def end():
+    return instruction(END)
+
+
+def assemble(instructions):
+    """The program as an int64 array: its header, then the instructions, a list of lists of words and of Labels.
+
+    A Label in the list stands for the position of the instruction after it; so does a Label as a word.
+    Errors: ValueError for a Label that is named but is not in the list.
+    """
+    words, positions = instruction(PROGRAM, 0, 0), {}
+    for part in instructions:
+        if isinstance(part, Label):
+            positions[part] = len(words)
+        else:
+            words.extend(part)
+    missing = sum(isinstance(word, Label) and word not in positions for word in words)
+    if missing:
+        raise ValueError(f"{missing} jumps name labels that are not in the program.")
+    words[2:4] = sizes(instructions)
+    return np.array([positions[word] if isinstance(word, Label) else word for word in words], np.int64)
+
+
+def sizes(instructions):
+    """How many counters the program has, and how many words its longest list of arguments."""
+    counters, arguments = 0, 0
+    for part in instructions:
+        if isinstance(part, Label):
+            continue
+        if part[0] in (SET_COUNTER, INCREMENT):
+            counters = max(counters, part[2] + 1)
+        elif part[0] in (JUMP_IF_DONE, SLICE):
+            counters = max(counters, part[2 if part[0] == JUMP_IF_DONE else 6] + 1)
+        elif part[0] == HOST:
+            arguments = max(arguments, part[3])
+        elif part[0] == REGION:
+            position = 10
+            while position < len(part):
+                if part[position] == KERNEL:
+                    arguments = max(arguments, 2 + part[position + 4] + part[position + 5])
+                position += part[position + 1]
+    return counters, arguments
