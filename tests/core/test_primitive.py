@@ -10,7 +10,7 @@ from vgrad.errors import NotDifferentiable
 from vgrad.primitives.broadcasting import reshape
 from vgrad.primitives.elementwise import mul
 
-RULES = {"output_type": None, "evaluate": None, "jvp": None, "transpose": None, "batch": None}
+RULES = {"output_type": None, "evaluate": None, "jvp": None, "transpose": None, "batch": None, "lower": None}
 
 
 def test_every_primitive_is_registered_under_its_name():

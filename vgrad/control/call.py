@@ -4,7 +4,7 @@ Relies on programs and passes. Evaluating it runs the simplified program. checkp
 """
 
 from vgrad.control.programs import batch_jaxpr, jvp_jaxpr, linearize_jaxpr, reached_outputs, transpose_jaxpr
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import STRUCTURAL, Primitive
 from vgrad.passes.pipeline import simplified
 from vgrad.primitives.broadcasting import move_axis
 from vgrad.transforms.evaluate import evaluate
@@ -86,6 +86,7 @@ call = Primitive(
     reach=program_reach,
     transpose=program_transpose(lambda: call),
     batch=program_batch(lambda: call),
+    lower=STRUCTURAL,
     multiple_outputs=True,
     holds_programs=True,
 )

@@ -17,7 +17,7 @@ from vgrad.control.call import (
 from vgrad.control.programs import jvp_jaxpr
 from vgrad.core.functions import Flat, finish, flatten_args, name_of
 from vgrad.core.jaxpr import Jaxpr
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import STRUCTURAL, Primitive
 from vgrad.core.types import type_of
 from vgrad.transforms.stage import stage
 
@@ -51,6 +51,7 @@ checkpoint_call = Primitive(
     reach=program_reach,
     transpose=program_transpose(lambda: checkpoint_call),
     batch=program_batch(lambda: checkpoint_call),
+    lower=STRUCTURAL,
     multiple_outputs=True,
     holds_programs=True,
 )

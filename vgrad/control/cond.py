@@ -18,7 +18,7 @@ from vgrad.control.programs import (
 )
 from vgrad.core.interpreter import Tracer
 from vgrad.core.jaxpr import Jaxpr, Literal, fresh
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import STRUCTURAL, Primitive
 from vgrad.core.types import type_of
 from vgrad.passes.pipeline import simplified
 from vgrad.primitives.broadcasting import move_axis
@@ -210,6 +210,7 @@ cond = Primitive(
     reach=cond_reach,
     transpose=cond_transpose,
     batch=cond_batch,
+    lower=STRUCTURAL,
     multiple_outputs=True,
     holds_programs=True,
 )

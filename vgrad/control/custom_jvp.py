@@ -8,7 +8,7 @@ import numpy as np
 from vgrad import tree
 from vgrad.control.custom import Custom, close_function, is_float0, mapped_to_front, run, zero_tangent
 from vgrad.core.functions import Flat, check_leaf, flatten_args, name_of
-from vgrad.core.primitive import Primitive, refuse
+from vgrad.core.primitive import STRUCTURAL, Primitive, refuse
 from vgrad.core.types import type_of
 
 
@@ -71,6 +71,7 @@ custom_jvp_call = Primitive(
     linearize=custom_jvp_tangents,
     transpose=refuse("a custom_jvp function is not linear; its rule must give a tangent that is linear in tangents"),
     batch=custom_jvp_batch,
+    lower=STRUCTURAL,
     multiple_outputs=True,
     holds_programs=True,
     close=lambda operands, params: close_function(operands, params, {"rule": skip_leading_jvp}),

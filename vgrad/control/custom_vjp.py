@@ -8,7 +8,7 @@ import numpy as np
 from vgrad import tree
 from vgrad.control.custom import Custom, close_function, is_float0, mapped_to_front, run, zero_tangent
 from vgrad.core.functions import Flat, flatten_args, name_of
-from vgrad.core.primitive import Primitive, refuse
+from vgrad.core.primitive import STRUCTURAL, Primitive, refuse
 from vgrad.core.types import FLOAT0, is_differentiable, type_of
 from vgrad.primitives.broadcasting import reduce_sum
 from vgrad.transforms.batch import batch, materialize
@@ -50,6 +50,7 @@ custom_vjp_tangents = Primitive(
     linearize=refuse("can't apply forward-mode differentiation (jvp) to a custom_vjp function; use custom_jvp."),
     transpose=custom_vjp_tangents_transpose,
     batch=custom_vjp_tangents_batch,
+    lower=STRUCTURAL,
     multiple_outputs=True,
     holds_programs=True,
 )
@@ -127,6 +128,7 @@ custom_vjp_call = Primitive(
     linearize=custom_vjp_linearize,
     transpose=refuse("a custom_vjp function is not linear"),
     batch=custom_vjp_batch,
+    lower=STRUCTURAL,
     multiple_outputs=True,
     holds_programs=True,
     close=lambda operands, params: close_function(

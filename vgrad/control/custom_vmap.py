@@ -6,7 +6,7 @@ Relies on custom.
 from vgrad import tree
 from vgrad.control.custom import Custom, close_function, run
 from vgrad.core.functions import Flat, flatten_args, name_of
-from vgrad.core.primitive import Primitive, refuse
+from vgrad.core.primitive import STRUCTURAL, Primitive, refuse
 from vgrad.primitives.broadcasting import move_axis
 from vgrad.transforms.jvp import jvp
 
@@ -74,6 +74,7 @@ custom_vmap_call = Primitive(
     linearize=custom_vmap_inline,
     transpose=refuse("a custom_vmap function is differentiated before it is transposed"),
     batch=custom_vmap_batch,
+    lower=STRUCTURAL,
     multiple_outputs=True,
     holds_programs=True,
     close=lambda operands, params: close_function(operands, params, {"rule": skip_leading_vmap}),

@@ -19,7 +19,7 @@ from vgrad.control.programs import (
     with_outer_inputs,
 )
 from vgrad.core.functions import Flat, flatten_args, name_of
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import STRUCTURAL, Primitive
 from vgrad.core.types import is_differentiable, type_of
 from vgrad.errors import ReverseModeError
 from vgrad.passes.pipeline import simplified
@@ -267,6 +267,7 @@ linear_solve = Primitive(
     linearize=linear_solve_jvp,
     transpose=linear_solve_transpose,
     batch=linear_solve_batch,
+    lower=STRUCTURAL,
     multiple_outputs=True,
     holds_programs=True,
 )

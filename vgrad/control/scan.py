@@ -19,7 +19,7 @@ from vgrad.control.programs import (
     split_invariant,
     transpose_jaxpr,
 )
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import STRUCTURAL, Primitive
 from vgrad.core.types import ArrayType, type_of
 from vgrad.passes.pipeline import simplified
 from vgrad.primitives.elementwise import add
@@ -340,6 +340,7 @@ scan = Primitive(
     reach=scan_reach,
     transpose=scan_transpose,
     batch=scan_batch,
+    lower=STRUCTURAL,
     multiple_outputs=True,
     holds_programs=True,
 )

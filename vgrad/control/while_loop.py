@@ -14,7 +14,7 @@ from vgrad.control.programs import (
     rank_like,
     rearranged,
 )
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import STRUCTURAL, Primitive
 from vgrad.core.types import BOOL, INT64, ArrayType, type_of
 from vgrad.errors import ReverseModeError
 from vgrad.passes.pipeline import simplified
@@ -175,6 +175,7 @@ while_loop = Primitive(
     linearize=while_linearize,
     transpose=while_transpose,
     batch=while_batch,
+    lower=STRUCTURAL,
     multiple_outputs=True,
     holds_programs=True,
 )

@@ -30,6 +30,51 @@ def refuse(why):
     return Refusal(why)
 
 
+class Host:
+    """A lowering: a compiled program calls `evaluate`, for a reason."""
+
+    def __init__(self, why):
+        self.why = why
+
+    def __repr__(self):
+        return f"host({self.why!r})"
+
+
+def host(why):
+    """As `lower`: the operation stays a call into NumPy or SciPy: `lower=host("a factorisation of LAPACK")`."""
+    return Host(why)
+
+
+class Expression:
+    """A lowering: what one element of an elementwise operation is, as the text of an expression of x0, x1, ...
+
+    text            the text; or {dtype kinds: text}, such as {"iu": ..., "f": ...}, by the kind of the first converted
+                    operand, where a kind that is missing means the host; or a function (**params) -> either.
+                    vgrad/compiler/expressions.py says what may stand in a text. One that uses a function that does not
+                    exist for a dtype (exp of complex numbers) means the host for that dtype.
+    operand_dtypes  (*ArrayType, **params) -> the dtypes that the operands are converted to first
+    """
+
+    __slots__ = ("text", "operand_dtypes")
+
+    def __init__(self, text, operand_dtypes):
+        self.text = text
+        self.operand_dtypes = operand_dtypes
+
+    def __repr__(self):
+        return f"Expression({self.text!r})"
+
+
+class Structural:
+    """A lowering: the compiler knows the operation by name."""
+
+    def __repr__(self):
+        return "STRUCTURAL"
+
+
+STRUCTURAL = Structural()
+
+
 def no_tangent(output, operands, tangents, **params):
     """The jvp rule of an operation whose derivative is zero wherever it exists, or whose output is discrete."""
     return None
@@ -51,6 +96,9 @@ class Primitive:
                     The operation is linear in operand `wrt`; linear operands stand in `operands` as their ArrayType.
     batch           (operands, mapped_axes, **params) -> (output, mapped axis)
                     A mapped axis is a nonnegative int, or None for an operand that has none; at least one has.
+    lower           what a compiled program makes of it: an Expression for elementwise operations; host("why") for a
+                    call of `evaluate`; STRUCTURAL for what the compiler knows by name (views, reductions, products,
+                    gathers, random bits, control flow)
 
     multiple_outputs    True: outputs, tangents, output types are tuples
     prepare         (*operands, **params) -> operands with promotions made explicit, so that evaluating a staged
@@ -75,6 +123,7 @@ class Primitive:
     jvp: Callable
     transpose: Callable
     batch: Callable
+    lower: Expression | Host | Structural
     multiple_outputs: bool = False
     prepare: Callable | None = None
     holds_programs: bool = False

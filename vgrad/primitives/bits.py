@@ -8,13 +8,22 @@ import numpy as np
 from vgrad.errors import ShapeError
 from vgrad.primitives.elementwise import elementwise
 
-bitwise_and = elementwise("and", np.bitwise_and)
-bitwise_or = elementwise("or", np.bitwise_or)
-bitwise_xor = elementwise("xor", np.bitwise_xor)
-invert = elementwise("not", np.invert)
-shift_left = elementwise("shift_left", np.left_shift)
-shift_right_arithmetic = elementwise("shift_right_arithmetic", np.right_shift)
-bitwise_count = elementwise("bitwise_count", np.bitwise_count)  # of the absolute value, as NumPy
+# what the compiler makes of shifts: by a whole word or more, and by a negative number, as NumPy
+SHIFT_RIGHT = {
+    "i": "x0 >> select(unsigned(x1) < width, x1, width - 1)",
+    "u": "select(x1 < width, x0 >> (x1 & (width - 1)), 0)",
+}
+SHIFT_RIGHT_LOGICAL = "select(unsigned(x1) < width, unsigned(x0) >> unsigned(x1 & (width - 1)), 0)"
+
+bitwise_and = elementwise("and", np.bitwise_and, lower="x0 & x1")
+bitwise_or = elementwise("or", np.bitwise_or, lower="x0 | x1")
+bitwise_xor = elementwise("xor", np.bitwise_xor, lower="x0 ^ x1")
+invert = elementwise("not", np.invert, lower={"b": "not x0", "iu": "~x0"})
+shift_left = elementwise("shift_left", np.left_shift, lower="select(unsigned(x1) < width, x0 << (x1 & (width - 1)), 0)")
+shift_right_arithmetic = elementwise("shift_right_arithmetic", np.right_shift, lower=SHIFT_RIGHT)
+bitwise_count = elementwise(
+    "bitwise_count", np.bitwise_count, lower={"i": "popcount(select(x0 < 0, -x0, x0))", "u": "popcount(x0)"}
+)  # of the absolute value, as NumPy
 
 
 def integers_only(name):
@@ -53,7 +62,12 @@ def count_leading_zeros_evaluate(x):
 
 
 shift_right_logical = elementwise(
-    "shift_right_logical", shift_right_logical_evaluate, dtype=integers_only("shift_right_logical")
+    "shift_right_logical",
+    shift_right_logical_evaluate,
+    lower=SHIFT_RIGHT_LOGICAL,
+    dtype=integers_only("shift_right_logical"),
 )
-population_count = elementwise("population_count", population_count_evaluate, dtype=integers_only("population_count"))
-count_leading_zeros = elementwise("clz", count_leading_zeros_evaluate, dtype=integers_only("clz"))
+population_count = elementwise(
+    "population_count", population_count_evaluate, lower="popcount(x0)", dtype=integers_only("population_count")
+)
+count_leading_zeros = elementwise("clz", count_leading_zeros_evaluate, lower="clz(x0)", dtype=integers_only("clz"))

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import STRUCTURAL, Expression, Primitive
 from vgrad.core.types import ArrayType, broadcast_shapes, is_differentiable, type_of
 from vgrad.errors import ShapeError
 
@@ -36,6 +36,7 @@ reshape = Primitive(
     jvp=lambda output, operands, tangents, *, shape: reshape(tangents[0], shape=shape),
     transpose=lambda cotangent, operands, wrt, *, shape: reshape(cotangent, shape=operands[0].shape),
     batch=reshape_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -67,6 +68,7 @@ permute = Primitive(
         cotangent, permutation=inverse_permutation(permutation)
     ),
     batch=permute_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -120,6 +122,7 @@ broadcast = Primitive(
     jvp=lambda output, operands, tangents, *, shape, axes: broadcast(tangents[0], shape=shape, axes=axes),
     transpose=broadcast_transpose,
     batch=broadcast_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -160,6 +163,7 @@ reduce_sum = Primitive(
     jvp=lambda output, operands, tangents, *, axes: reduce_sum(tangents[0], axes=axes),
     transpose=lambda cotangent, operands, wrt, *, axes: spread_back(cotangent, axes, operands[0].shape),
     batch=reduction_batch(lambda: reduce_sum),
+    lower=STRUCTURAL,
 )
 
 
@@ -183,6 +187,7 @@ convert = Primitive(
     jvp=convert_jvp,
     transpose=lambda cotangent, operands, wrt, *, dtype: convert(cotangent, dtype=operands[0].dtype),
     batch=lambda operands, mapped_axes, *, dtype: (convert(operands[0], dtype=dtype), mapped_axes[0]),
+    lower=Expression("x0", lambda operand, *, dtype: (operand.dtype,)),
 )
 
 

@@ -6,7 +6,7 @@ a collective is an operation on one example's value.
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive, no_tangent, refuse
+from vgrad.core.primitive import Primitive, host, no_tangent, refuse
 from vgrad.core.types import INT64, ArrayType, type_of
 from vgrad.primitives.broadcasting import broadcast, convert_to, move_axis, reduce_sum
 from vgrad.primitives.elementwise import mul
@@ -16,6 +16,9 @@ from vgrad.primitives.reduction import reduce_max, reduce_min
 
 def unbound(*operands, axis_name, **params):
     raise NameError(f"unbound axis name: {axis_name}. Collectives work inside vmap(f, axis_name={axis_name!r}) only.")
+
+
+HOST = host("a collective that no vmap has taken up: evaluate raises")
 
 
 def in_front(axis, operand, mapped_axis):
@@ -56,6 +59,7 @@ psum = Primitive(
     jvp=linear_jvp(lambda: psum),
     transpose=lambda cotangent, operands, wrt, *, axis_name: psum(cotangent, axis_name=axis_name),
     batch=shift_batch(lambda: psum),
+    lower=HOST,
     collective=psum_collective,
 )
 
@@ -74,6 +78,7 @@ def extremum(name, reduction):
         jvp=refuse(f"Differentiation rule for '{name}' not implemented; write all_gather and then max or min."),
         transpose=refuse(f"{name} is not linear in its operand"),
         batch=shift_batch(lambda: record),
+        lower=HOST,
         collective=collective,
     )
     return record
@@ -92,6 +97,7 @@ axis_index = Primitive(
     jvp=no_tangent,
     transpose=refuse("axis_index has no operand"),
     batch=refuse("axis_index has no operand"),
+    lower=HOST,
     collective=lambda axis, operands, mapped_axes, *, axis_name: (np.arange(axis.size), 0),
 )
 
@@ -121,6 +127,7 @@ all_gather = Primitive(
     jvp=linear_jvp(lambda: all_gather),
     transpose=lambda cotangent, operands, wrt, **params: psum_scatter(cotangent, **params),
     batch=all_gather_batch,
+    lower=HOST,
     collective=all_gather_collective,
 )
 
@@ -146,6 +153,7 @@ psum_scatter = Primitive(
     jvp=linear_jvp(lambda: psum_scatter),
     transpose=lambda cotangent, operands, wrt, **params: all_gather(cotangent, **params),
     batch=psum_scatter_batch,
+    lower=HOST,
     collective=psum_scatter_collective,
 )
 
@@ -171,6 +179,7 @@ ppermute = Primitive(
         cotangent, axis_name=axis_name, perm=tuple([(destination, source) for source, destination in perm])
     ),
     batch=shift_batch(lambda: ppermute),
+    lower=HOST,
     collective=ppermute_collective,
 )
 
@@ -204,5 +213,6 @@ all_to_all = Primitive(
     jvp=linear_jvp(lambda: all_to_all),
     transpose=all_to_all_transpose,
     batch=all_to_all_batch,
+    lower=HOST,
     collective=all_to_all_collective,
 )

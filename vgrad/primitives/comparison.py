@@ -5,28 +5,36 @@ Relies on elementwise and complex.
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive
-from vgrad.core.types import PYTHON_SCALARS, ArrayType, promote, type_of
+from vgrad.core.primitive import Expression, Primitive
+from vgrad.core.types import BOOL, PYTHON_SCALARS, ArrayType, promote, type_of
 from vgrad.primitives.broadcasting import aligned, broadcast_type_of, convert_to, sum_to
 from vgrad.primitives.complex import conj, real
 from vgrad.primitives.elementwise import add, div, elementwise, like, mul, sub
 
-eq = elementwise("eq", np.equal)
-ne = elementwise("ne", np.not_equal)
-lt = elementwise("lt", np.less)
-le = elementwise("le", np.less_equal)
-gt = elementwise("gt", np.greater)
-ge = elementwise("ge", np.greater_equal)
+eq = elementwise("eq", np.equal, lower="x0 == x1")
+ne = elementwise("ne", np.not_equal, lower="x0 != x1")
+lt = elementwise("lt", np.less, lower="x0 < x1")
+le = elementwise("le", np.less_equal, lower="x0 <= x1")
+gt = elementwise("gt", np.greater, lower="x0 > x1")
+ge = elementwise("ge", np.greater_equal, lower="x0 >= x1")
 
-logical_and = elementwise("logical_and", np.logical_and)
-logical_or = elementwise("logical_or", np.logical_or)
-logical_xor = elementwise("logical_xor", np.logical_xor)
-logical_not = elementwise("logical_not", np.logical_not)
+logical_and = elementwise("logical_and", np.logical_and, lower={"b": "x0 & x1", "iufc": "(x0 != 0) & (x1 != 0)"})
+logical_or = elementwise("logical_or", np.logical_or, lower={"b": "x0 | x1", "iufc": "(x0 != 0) | (x1 != 0)"})
+logical_xor = elementwise("logical_xor", np.logical_xor, lower={"b": "x0 ^ x1", "iufc": "(x0 != 0) ^ (x1 != 0)"})
+logical_not = elementwise("logical_not", np.logical_not, lower={"b": "not x0", "iufc": "x0 == 0"})
 
-isfinite = elementwise("is_finite", np.isfinite)
-isnan = elementwise("is_nan", np.isnan)
-isinf = elementwise("is_inf", np.isinf)
-signbit = elementwise("signbit", np.signbit)
+isfinite = elementwise(
+    "is_finite",
+    np.isfinite,
+    lower={"biu": "True", "f": "abs(x0) < inf", "c": "(abs(real(x0)) < inf) & (abs(imag(x0)) < inf)"},
+)
+isnan = elementwise("is_nan", np.isnan, lower={"biu": "False", "fc": "x0 != x0"})
+isinf = elementwise(
+    "is_inf",
+    np.isinf,
+    lower={"biu": "False", "f": "abs(x0) == inf", "c": "(abs(real(x0)) == inf) | (abs(imag(x0)) == inf)"},
+)
+signbit = elementwise("signbit", np.signbit, lower={"f": "bits(x0) < 0"})
 
 
 # ------------------------------------------------------------------------------------------------------------- select
@@ -50,6 +58,11 @@ def select_evaluate(condition, x, y):
     if type(x) in PYTHON_SCALARS and type(y) in PYTHON_SCALARS:  # NumPy does not know the default float
         return output.astype(promote(type_of(x), type_of(y))[0])
     return output
+
+
+def select_operand_dtypes(condition, x, y):
+    dtype, _ = promote(x, y)
+    return BOOL, dtype, dtype
 
 
 def select_jvp(output, operands, tangents):
@@ -76,6 +89,7 @@ select = Primitive(
     jvp=select_jvp,
     transpose=select_transpose,
     batch=select_batch,
+    lower=Expression("select(x0, x1, x2)", select_operand_dtypes),
     prepare=select_prepare,
 )
 
@@ -116,21 +130,27 @@ def clamp_evaluate(low, x, high):
 
 
 # fmt: off
-absolute = elementwise("abs", np.absolute, jvp=absolute_jvp)
-maximum = elementwise("max", np.maximum, derivatives=(
+absolute = elementwise("abs", np.absolute, jvp=absolute_jvp, lower={
+    "bu": "x0", "i": "select(x0 < 0, -x0, x0)", "f": "abs(x0)", "c": "hypot(real(x0), imag(x0))"
+})
+maximum = elementwise("max", np.maximum, lower={"b": "x0 | x1", "iuf": "maximum(x0, x1)"}, derivatives=(
     lambda y, x0, x1: share(y, x0, x1), lambda y, x0, x1: share(y, x1, x0)
 ))
-minimum = elementwise("min", np.minimum, derivatives=(
+minimum = elementwise("min", np.minimum, lower={"b": "x0 & x1", "iuf": "minimum(x0, x1)"}, derivatives=(
     lambda y, x0, x1: share(y, x0, x1), lambda y, x0, x1: share(y, x1, x0)
 ))
 # At a tie no operand of clamp has a derivative, as in jax.lax.clamp; np.clip shares it.
-clamp = elementwise("clamp", clamp_evaluate, dtype=lambda dtype: (dtype, dtype), derivatives=(
+clamp = elementwise("clamp", clamp_evaluate, dtype=lambda dtype: (dtype, dtype), lower={
+    "b": "(x0 | x1) & x2", "iuf": "minimum(maximum(x0, x1), x2)"
+}, derivatives=(
     lambda y, low, x, high: indicator(logical_and(gt(low, x), lt(low, high)), y),
     lambda y, low, x, high: indicator(logical_and(gt(x, low), lt(x, high)), y),
     lambda y, low, x, high: indicator(lt(high, x), y),
 ))
-copysign = elementwise("copysign", np.copysign, derivatives=(
+copysign = elementwise("copysign", np.copysign, lower="copysign(x0, x1)", derivatives=(
     lambda y, x0, x1: plus_or_minus(ne(ge(x0, 0), signbit(x1)), y), None
 ))
-heaviside = elementwise("heaviside", np.heaviside, derivatives=(None, lambda y, x0, x1: indicator(eq(x0, 0), y)))
+heaviside = elementwise("heaviside", np.heaviside, derivatives=(None, lambda y, x0, x1: indicator(eq(x0, 0), y)),
+    lower="select(x0 > 0, 1, select(x0 < 0, 0, select(x0 == 0, x1, x0)))",
+)
 # fmt: on

@@ -40,15 +40,16 @@ def complex_transpose(cotangent, operands, wrt):
 
 # fmt: off
 complex_of = elementwise(
-    "complex", complex_evaluate, dtype=complex_dtypes, jvp=complex_jvp, transpose=complex_transpose
+    "complex", complex_evaluate, lower="complex_of(x0, x1)", dtype=complex_dtypes,
+    jvp=complex_jvp, transpose=complex_transpose,
 )
 real = elementwise(
-    "real", np.real, dtype=lambda dtype: (dtype, real_of(dtype)), linear_in=(0,),
+    "real", np.real, lower={"biuf": "x0", "c": "real(x0)"}, dtype=lambda dtype: (dtype, real_of(dtype)), linear_in=(0,),
     transpose=lambda cotangent, operands, wrt: sum_to(complex_of(cotangent, 0.0), operands[0]),
 )
 imag = elementwise(
-    "imag", np.imag, dtype=lambda dtype: (dtype, real_of(dtype)), linear_in=(0,),
+    "imag", np.imag, lower={"biuf": "0", "c": "imag(x0)"}, dtype=lambda dtype: (dtype, real_of(dtype)), linear_in=(0,),
     transpose=lambda cotangent, operands, wrt: sum_to(complex_of(0.0, neg(cotangent)), operands[0]),
 )
-conj = elementwise("conj", np.conjugate, linear_in=(0,))
+conj = elementwise("conj", np.conjugate, lower={"biuf": "x0", "c": "conj(x0)"}, linear_in=(0,))
 # fmt: on

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import STRUCTURAL, Primitive
 from vgrad.core.types import ArrayType, promote, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import broadcast
@@ -303,4 +303,5 @@ contract = Primitive(
     jvp=contract_jvp,
     transpose=contract_transpose,
     batch=contract_batch,
+    lower=STRUCTURAL,
 )

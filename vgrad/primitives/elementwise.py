@@ -9,7 +9,7 @@ import functools
 import numpy as np
 
 from vgrad.config import config
-from vgrad.core.primitive import Primitive, no_tangent, refuse
+from vgrad.core.primitive import Expression, Host, Primitive, host, no_tangent, refuse
 from vgrad.core.types import INT64, PYTHON_SCALARS, ArrayType, default_float, promote, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import (
@@ -30,10 +30,11 @@ def ufunc_dtypes(ufunc, dtypes, weaks):
     return ufunc.resolve_dtypes(asked + (None,))
 
 
-def elementwise(name, function, *, derivatives=(), linear_in=(), dtype=None, jvp=None, transpose=None):
+def elementwise(name, function, *, lower, derivatives=(), linear_in=(), dtype=None, jvp=None, transpose=None):
     """The record of an elementwise operation.
 
     function        a NumPy ufunc, or a function of arrays that broadcasts
+    lower           what one element is, to the compiler: the text of an Expression, or host("why")
     derivatives     one per operand: (y, *operands) -> dy/dx; None for a derivative that is zero everywhere;
                     empty when the output is discrete
     linear_in       positions of operands in which the operation is linear while the others are fixed
@@ -67,6 +68,10 @@ def elementwise(name, function, *, derivatives=(), linear_in=(), dtype=None, jvp
         # a boolean or int32 from Python scalars (a comparison, an exponent) is no Python scalar's dtype: it is strong
         weak = all(weaks) and (output_dtype.kind in "fc" or output_dtype == INT64)
         return ArrayType(broadcast_type_of(name, types), output_dtype, weak)
+
+    def operand_dtypes(*types):
+        dtypes, weaks = tuple([type_.dtype for type_ in types]), tuple([type_.weak for type_ in types])
+        return resolve(dtypes, weaks, config.default_float)[0]
 
     def prepare(*operands):
         types = [type_of(operand) for operand in operands]
@@ -111,6 +116,7 @@ def elementwise(name, function, *, derivatives=(), linear_in=(), dtype=None, jvp
         jvp=jvp or (rule_jvp if derivatives or linear_in else no_tangent),
         transpose=transpose or (rule_transpose if linear_in else refuse(f"{name} is not linear in its operands")),
         batch=batch,
+        lower=lower if isinstance(lower, Host) else Expression(lower, operand_dtypes),
         prepare=prepare,
     )
     return record
@@ -160,55 +166,105 @@ def sub_jvp(output, operands, tangents):
 
 
 add = elementwise(
-    "add", np.add, jvp=add_jvp, transpose=lambda cotangent, operands, wrt: sum_to(cotangent, type_of(operands[wrt]))
+    "add",
+    np.add,
+    lower={"b": "x0 | x1", "iufc": "x0 + x1"},
+    jvp=add_jvp,
+    transpose=lambda cotangent, operands, wrt: sum_to(cotangent, type_of(operands[wrt])),
 )
 sub = elementwise(
     "sub",
     np.subtract,
+    lower="x0 - x1",
     jvp=sub_jvp,
     transpose=lambda cotangent, operands, wrt: sum_to(neg(cotangent) if wrt else cotangent, type_of(operands[wrt])),
 )
-neg = elementwise("neg", np.negative, linear_in=(0,))
+neg = elementwise("neg", np.negative, lower="-x0", linear_in=(0,))
+
+# What the compiler makes of operations with cases. A division by zero gives 0 and the quotient of the least integer by
+# -1 wraps around as in NumPy; in machine code both would trap, so they divide by 1 instead.
+DIVISOR = "select((x1 == 0) | (x1 == -1), 1, x1)"
+POSITIVE_DIVISOR = "select(x1 == 0, 1, x1)"
+FLOOR_DIVIDE = {
+    "f": "floor_divide(x0, x1)",
+    "i": f"select(x1 == 0, 0, select(x1 == -1, -x0, x0 // {DIVISOR}))",
+    "u": f"select(x1 == 0, 0, x0 // {POSITIVE_DIVISOR})",
+}
+REMAINDER = {
+    "f": "remainder(x0, x1)",
+    "i": f"x0 % {DIVISOR}",
+    "u": f"select(x1 == 0, 0, x0 % {POSITIVE_DIVISOR})",
+}
+FMOD = {
+    "f": "fmod(x0, x1)",
+    "i": f"x0 % {DIVISOR} - select((x0 % {DIVISOR} != 0) & ((x0 ^ x1) < 0), x1, 0)",
+    "u": REMAINDER["u"],
+}
+SIGN = {
+    "f": "select(x0 > 0, 1, select(x0 < 0, -1, select(x0 == 0, 0, x0)))",
+    "i": "select(x0 > 0, 1, select(x0 < 0, -1, 0))",
+    "u": "select(x0 > 0, 1, 0)",
+}
+RECIPROCAL = {"f": "1 / x0", "c": "complex_divide(1, x0)"}
+RINT = {"f": "round_even(x0)", "c": "complex_of(round_even(real(x0)), round_even(imag(x0)))"}
+SPACING = {"f": "nextafter(x0, copysign(inf, x0)) - x0"}
+EUCLID = host("Euclid's algorithm takes a number of steps that depends on the values")
+BINARY_EXPONENT = {"f": "binary_exponent(x0)"}
 
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 
 # fmt: off                                  how the derivative may be written: y is the output, x (x0, x1) the operands
-mul = elementwise("mul", np.multiply, linear_in=(0, 1))
-div = elementwise("div", np.true_divide, linear_in=(0,), derivatives=(None, lambda y, x0, x1: neg(div(y, x1))))
-square = elementwise("square", np.square, derivatives=(lambda y, x: mul(2, x),))
-reciprocal = elementwise("reciprocal", np.reciprocal, derivatives=(lambda y, x: neg(mul(y, y)),))
-sqrt = elementwise("sqrt", np.sqrt, derivatives=(lambda y, x: div(0.5, y),))
-cbrt = elementwise("cbrt", np.cbrt, derivatives=(lambda y, x: div(div(1 / 3, y), y),))
+mul = elementwise("mul", np.multiply, lower={"b": "x0 & x1", "iufc": "x0 * x1"}, linear_in=(0, 1))
+div = elementwise(
+    "div",
+    np.true_divide,
+    lower={"f": "x0 / x1", "c": "complex_divide(x0, x1)"},
+    linear_in=(0,),
+    derivatives=(None, lambda y, x0, x1: neg(div(y, x1))),
+)
+square = elementwise("square", np.square, lower="x0 * x0", derivatives=(lambda y, x: mul(2, x),))
+reciprocal = elementwise("reciprocal", np.reciprocal, lower=RECIPROCAL, derivatives=(lambda y, x: neg(mul(y, y)),))
+sqrt = elementwise("sqrt", np.sqrt, lower="sqrt(x0)", derivatives=(lambda y, x: div(0.5, y),))
+cbrt = elementwise("cbrt", np.cbrt, lower="cbrt(x0)", derivatives=(lambda y, x: div(div(1 / 3, y), y),))
 
-exp = elementwise("exp", np.exp, derivatives=(lambda y, x: y,))
-exp2 = elementwise("exp2", np.exp2, derivatives=(lambda y, x: mul(LN2, y),))
-expm1 = elementwise("expm1", np.expm1, derivatives=(lambda y, x: add(y, 1.0),))
-log = elementwise("log", np.log, derivatives=(lambda y, x: div(1.0, x),))
-log2 = elementwise("log2", np.log2, derivatives=(lambda y, x: div(1 / LN2, x),))
-log10 = elementwise("log10", np.log10, derivatives=(lambda y, x: div(1 / LN10, x),))
-log1p = elementwise("log1p", np.log1p, derivatives=(lambda y, x: div(1.0, add(x, 1.0)),))
+exp = elementwise("exp", np.exp, lower="exp(x0)", derivatives=(lambda y, x: y,))
+exp2 = elementwise("exp2", np.exp2, lower="exp2(x0)", derivatives=(lambda y, x: mul(LN2, y),))
+expm1 = elementwise("expm1", np.expm1, lower="expm1(x0)", derivatives=(lambda y, x: add(y, 1.0),))
+log = elementwise("log", np.log, lower="log(x0)", derivatives=(lambda y, x: div(1.0, x),))
+log2 = elementwise("log2", np.log2, lower="log2(x0)", derivatives=(lambda y, x: div(1 / LN2, x),))
+log10 = elementwise("log10", np.log10, lower="log10(x0)", derivatives=(lambda y, x: div(1 / LN10, x),))
+log1p = elementwise("log1p", np.log1p, lower="log1p(x0)", derivatives=(lambda y, x: div(1.0, add(x, 1.0)),))
 
-sin = elementwise("sin", np.sin, derivatives=(lambda y, x: cos(x),))
-cos = elementwise("cos", np.cos, derivatives=(lambda y, x: neg(sin(x)),))
-tan = elementwise("tan", np.tan, derivatives=(lambda y, x: add(1.0, mul(y, y)),))
-asin = elementwise("asin", np.arcsin, derivatives=(lambda y, x: div(1.0, sqrt(sub(1.0, mul(x, x)))),))
-acos = elementwise("acos", np.arccos, derivatives=(lambda y, x: div(-1.0, sqrt(sub(1.0, mul(x, x)))),))
-atan = elementwise("atan", np.arctan, derivatives=(lambda y, x: div(1.0, add(1.0, mul(x, x))),))
+sin = elementwise("sin", np.sin, lower="sin(x0)", derivatives=(lambda y, x: cos(x),))
+cos = elementwise("cos", np.cos, lower="cos(x0)", derivatives=(lambda y, x: neg(sin(x)),))
+tan = elementwise("tan", np.tan, lower="tan(x0)", derivatives=(lambda y, x: add(1.0, mul(y, y)),))
+asin = elementwise("asin", np.arcsin, lower="asin(x0)", derivatives=(lambda y, x: div(1.0, sqrt(sub(1.0, mul(x, x)))),))
+acos = elementwise(
+    "acos", np.arccos, lower="acos(x0)", derivatives=(lambda y, x: div(-1.0, sqrt(sub(1.0, mul(x, x)))),)
+)
+atan = elementwise("atan", np.arctan, lower="atan(x0)", derivatives=(lambda y, x: div(1.0, add(1.0, mul(x, x))),))
 atan2 = elementwise(
     "atan2",
     np.arctan2,
+    lower="atan2(x0, x1)",
     derivatives=(
         lambda y, x0, x1: div(x1, add(mul(x0, x0), mul(x1, x1))),
         lambda y, x0, x1: neg(div(x0, add(mul(x0, x0), mul(x1, x1)))),
     ),
 )
 
-sinh = elementwise("sinh", np.sinh, derivatives=(lambda y, x: cosh(x),))
-cosh = elementwise("cosh", np.cosh, derivatives=(lambda y, x: sinh(x),))
-tanh = elementwise("tanh", np.tanh, derivatives=(lambda y, x: sub(1.0, mul(y, y)),))
-asinh = elementwise("asinh", np.arcsinh, derivatives=(lambda y, x: div(1.0, sqrt(add(mul(x, x), 1.0))),))
-acosh = elementwise("acosh", np.arccosh, derivatives=(lambda y, x: div(1.0, sqrt(mul(sub(x, 1.0), add(x, 1.0)))),))
-atanh = elementwise("atanh", np.arctanh, derivatives=(lambda y, x: div(1.0, mul(sub(1.0, x), add(1.0, x))),))
+sinh = elementwise("sinh", np.sinh, lower="sinh(x0)", derivatives=(lambda y, x: cosh(x),))
+cosh = elementwise("cosh", np.cosh, lower="cosh(x0)", derivatives=(lambda y, x: sinh(x),))
+tanh = elementwise("tanh", np.tanh, lower="tanh(x0)", derivatives=(lambda y, x: sub(1.0, mul(y, y)),))
+asinh = elementwise(
+    "asinh", np.arcsinh, lower="asinh(x0)", derivatives=(lambda y, x: div(1.0, sqrt(add(mul(x, x), 1.0))),)
+)
+acosh = elementwise(
+    "acosh", np.arccosh, lower="acosh(x0)", derivatives=(lambda y, x: div(1.0, sqrt(mul(sub(x, 1.0), add(x, 1.0)))),)
+)
+atanh = elementwise(
+    "atanh", np.arctanh, lower="atanh(x0)", derivatives=(lambda y, x: div(1.0, mul(sub(1.0, x), add(1.0, x))),)
+)
 
 
 def logistic_evaluate(x):
@@ -224,31 +280,38 @@ def inexact(dtype):
     return dtype, dtype
 
 
-logistic = elementwise("logistic", logistic_evaluate, dtype=inexact, derivatives=(lambda y, x: mul(y, sub(1.0, y)),))
+logistic = elementwise(
+    "logistic", logistic_evaluate, lower="logistic(x0)", dtype=inexact, derivatives=(lambda y, x: mul(y, sub(1.0, y)),)
+)
 
 # ----------------------------------------------------------------------------------- rounding, division with remainder
 
-sign = elementwise("sign", np.sign)
-floor = elementwise("floor", np.floor)
-ceil = elementwise("ceil", np.ceil)
-trunc = elementwise("trunc", np.trunc)
-rint = elementwise("rint", np.rint)
-floor_divide = elementwise("floor_divide", np.floor_divide)
+sign = elementwise("sign", np.sign, lower=SIGN)
+floor = elementwise("floor", np.floor, lower={"biu": "x0", "f": "floor(x0)"})
+ceil = elementwise("ceil", np.ceil, lower={"biu": "x0", "f": "ceil(x0)"})
+trunc = elementwise("trunc", np.trunc, lower={"biu": "x0", "f": "trunc(x0)"})
+rint = elementwise("rint", np.rint, lower=RINT)
+floor_divide = elementwise("floor_divide", np.floor_divide, lower=FLOOR_DIVIDE)
 remainder = elementwise(
     "remainder",
     np.remainder,
+    lower=REMAINDER,
     derivatives=(
         lambda y, x0, x1: 1.0,
         lambda y, x0, x1: neg(floor_divide(x0, x1)),
     ),
 )
-fmod = elementwise("rem", np.fmod, derivatives=(lambda y, x0, x1: 1.0, lambda y, x0, x1: neg(trunc(div(x0, x1)))))
-ldexp = elementwise("ldexp", np.ldexp, linear_in=(0,), derivatives=(None, None))
-nextafter = elementwise("nextafter", np.nextafter, derivatives=(refuse("nextafter has no derivative"),) * 2)
-spacing = elementwise("spacing", np.spacing, derivatives=(refuse("spacing has no derivative"),))
-binary_exponent = elementwise(
-    "binary_exponent", lambda x: np.frexp(x)[1], dtype=lambda dtype: (dtype, np.dtype(np.int32))
+fmod = elementwise(
+    "rem", np.fmod, lower=FMOD, derivatives=(lambda y, x0, x1: 1.0, lambda y, x0, x1: neg(trunc(div(x0, x1))))
 )
-gcd = elementwise("gcd", np.gcd)
-lcm = elementwise("lcm", np.lcm)
+ldexp = elementwise("ldexp", np.ldexp, lower="ldexp(x0, x1)", linear_in=(0,), derivatives=(None, None))
+nextafter = elementwise(
+    "nextafter", np.nextafter, lower="nextafter(x0, x1)", derivatives=(refuse("nextafter has no derivative"),) * 2
+)
+spacing = elementwise("spacing", np.spacing, lower=SPACING, derivatives=(refuse("spacing has no derivative"),))
+binary_exponent = elementwise(
+    "binary_exponent", lambda x: np.frexp(x)[1], lower=BINARY_EXPONENT, dtype=lambda dtype: (dtype, np.dtype(np.int32))
+)
+gcd = elementwise("gcd", np.gcd, lower=EUCLID)
+lcm = elementwise("lcm", np.lcm, lower=EUCLID)
 # fmt: on

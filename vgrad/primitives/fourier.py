@@ -5,7 +5,7 @@ Relies on complex. Transforms over several axes are one after the other.
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import Primitive, host
 from vgrad.core.types import ArrayType
 from vgrad.errors import ShapeError
 from vgrad.primitives.complex import conj, real_of
@@ -69,4 +69,5 @@ fft = Primitive(
     jvp=lambda output, operands, tangents, **params: fft(tangents[0], **params),
     transpose=fft_transpose,
     batch=fft_batch,
+    lower=host("SciPy's Fourier transform"),
 )

@@ -8,7 +8,7 @@ Both forms of P are differentiated term by term: the power series where x <= a +
 
 import numpy as np
 
-from vgrad.core.primitive import refuse
+from vgrad.core.primitive import host, refuse
 from vgrad.primitives.elementwise import elementwise, inexact
 
 MOST_TERMS = 20_000  # about 10 * sqrt(a) terms are needed near x = a
@@ -79,7 +79,12 @@ def fraction_ratio(a, x, digamma):
     return -((np.log(x) - digamma(a)) * fraction + slope) * x
 
 
+SERIES = host("a series whose length depends on the values")
 NO_SECOND = refuse("the derivative of igamma, or of a gamma sample, with respect to a has no derivative itself")
 
-igamma_grad_a = elementwise("igamma_grad_a", derivative_in_order, dtype=inexact, derivatives=(NO_SECOND,) * 2)
-random_gamma_grad = elementwise("random_gamma_grad", derivative_of_sample, dtype=inexact, derivatives=(NO_SECOND,) * 2)
+igamma_grad_a = elementwise(
+    "igamma_grad_a", derivative_in_order, lower=SERIES, dtype=inexact, derivatives=(NO_SECOND,) * 2
+)
+random_gamma_grad = elementwise(
+    "random_gamma_grad", derivative_of_sample, lower=SERIES, dtype=inexact, derivatives=(NO_SECOND,) * 2
+)

@@ -9,7 +9,7 @@ import operator
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import STRUCTURAL, Primitive
 from vgrad.core.types import INT64, ArrayType, broadcast_shapes, type_of
 from vgrad.errors import NotDifferentiable, ShapeError
 from vgrad.primitives.broadcasting import broadcast, convert_to, inverse_permutation, move_axis, permute, reshape_to
@@ -190,6 +190,7 @@ gather = Primitive(
     jvp=gather_jvp,
     transpose=gather_transpose,
     batch=gather_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -336,6 +337,7 @@ scatter = Primitive(
     jvp=scatter_jvp,
     transpose=scatter_transpose,
     batch=scatter_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -436,6 +438,7 @@ dynamic_slice = Primitive(
     jvp=lambda output, operands, tangents, *, sizes: dynamic_slice(tangents[0], *operands[1:], sizes=sizes),
     transpose=dynamic_slice_transpose,
     batch=dynamic_slice_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -492,4 +495,5 @@ dynamic_update_slice = Primitive(
     jvp=dynamic_update_slice_jvp,
     transpose=dynamic_update_slice_transpose,
     batch=dynamic_update_slice_batch,
+    lower=STRUCTURAL,
 )

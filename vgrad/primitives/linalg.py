@@ -7,7 +7,7 @@ Derivatives are Giles' ("An extended collection of matrix derivative results", 2
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive, no_tangent, refuse
+from vgrad.core.primitive import Primitive, host, no_tangent, refuse
 from vgrad.core.types import ArrayType, is_differentiable, type_of
 from vgrad.errors import NotDifferentiable, ShapeError
 from vgrad.primitives.broadcasting import broadcast_to, convert_to, move_axis, permute, reshape_to
@@ -206,6 +206,7 @@ cholesky = Primitive(
     jvp=cholesky_jvp,
     transpose=refuse("cholesky is not linear"),
     batch=batch_of_matrices(lambda: cholesky),
+    lower=host("a factorisation of LAPACK"),
 )
 
 
@@ -268,6 +269,7 @@ triangular_solve = Primitive(
     jvp=triangular_solve_jvp,
     transpose=triangular_solve_transpose,
     batch=batch_of_systems(lambda: triangular_solve),
+    lower=host("a solver of LAPACK"),
 )
 
 
@@ -337,6 +339,7 @@ solve = Primitive(
     jvp=solve_jvp,
     transpose=solve_transpose,
     batch=batch_of_systems(lambda: solve),
+    lower=host("a solver of LAPACK"),
 )
 
 
@@ -405,6 +408,7 @@ lu = Primitive(
     jvp=lu_jvp,
     transpose=refuse("lu is not linear"),
     batch=batch_of_matrices(lambda: lu),
+    lower=host("a factorisation of LAPACK"),
     multiple_outputs=True,
 )
 
@@ -432,6 +436,7 @@ pivots_to_permutation = Primitive(
     jvp=no_tangent,
     transpose=refuse("a permutation is discrete"),
     batch=permutation_batch,
+    lower=host("a chain of exchanges, as short as a matrix is wide"),
 )
 
 
@@ -514,6 +519,7 @@ qr = Primitive(
     jvp=qr_jvp,
     transpose=refuse("qr is not linear"),
     batch=batch_of_matrices(lambda: qr),
+    lower=host("a factorisation of LAPACK"),
     multiple_outputs=True,
 )
 
@@ -586,6 +592,7 @@ svd = Primitive(
     jvp=svd_jvp,
     transpose=refuse("svd is not linear"),
     batch=batch_of_matrices(lambda: svd),
+    lower=host("a decomposition of LAPACK"),
     multiple_outputs=True,
 )
 
@@ -625,6 +632,7 @@ eigh = Primitive(
     jvp=eigh_jvp,
     transpose=refuse("eigh is not linear"),
     batch=batch_of_matrices(lambda: eigh),
+    lower=host("a decomposition of LAPACK"),
     multiple_outputs=True,
 )
 
@@ -669,6 +677,7 @@ eig = Primitive(
     jvp=eig_jvp,
     transpose=refuse("eig is not linear"),
     batch=batch_of_matrices(lambda: eig),
+    lower=host("a decomposition of LAPACK"),
     multiple_outputs=True,
 )
 
@@ -694,6 +703,7 @@ det = Primitive(
     jvp=det_jvp,
     transpose=refuse("det is not linear"),
     batch=batch_of_matrices(lambda: det),
+    lower=host("a factorisation of LAPACK"),
 )
 
 
@@ -730,6 +740,7 @@ adjugate = Primitive(
     jvp=adjugate_jvp,
     transpose=refuse("adjugate is not linear"),
     batch=batch_of_matrices(lambda: adjugate),
+    lower=host("a decomposition of LAPACK"),
 )
 
 
@@ -755,6 +766,7 @@ slogdet = Primitive(
     jvp=slogdet_jvp,
     transpose=refuse("slogdet is not linear"),
     batch=batch_of_matrices(lambda: slogdet),
+    lower=host("a factorisation of LAPACK"),
     multiple_outputs=True,
 )
 
@@ -812,4 +824,5 @@ pinv = Primitive(
     jvp=pinv_jvp,
     transpose=refuse("pinv is not linear"),
     batch=pinv_batch,
+    lower=host("a decomposition of LAPACK"),
 )

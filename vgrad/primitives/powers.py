@@ -5,7 +5,7 @@ Relies on elementwise and comparison.
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive, refuse
+from vgrad.core.primitive import Expression, Primitive, refuse
 from vgrad.core.types import ArrayType, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import convert_to
@@ -39,6 +39,16 @@ def integer_pow_evaluate(x, *, y):
         x = np.square(x)
 
 
+def integer_pow_text(*, y):
+    """The same products, from the highest bit of the exponent to the lowest."""
+    text = "1"
+    for place, bit in enumerate(f"{abs(y):b}" if y else ""):
+        text = "x0" if place == 0 else f"square({text})"
+        if place and bit == "1":
+            text += " * x0"
+    return text if y >= 0 else {"f": f"1 / ({text})", "c": f"complex_divide(1, {text})"}
+
+
 def integer_pow_jvp(output, operands, tangents, *, y):
     (x,), (tangent,) = operands, tangents
     if y in (0, 1):
@@ -53,6 +63,7 @@ integer_pow = Primitive(
     jvp=integer_pow_jvp,
     transpose=refuse("integer_pow is not linear in its operand"),
     batch=lambda operands, mapped_axes, *, y: (integer_pow(operands[0], y=y), mapped_axes[0]),
+    lower=Expression(integer_pow_text, lambda x, *, y: (x.dtype,)),
 )
 
 
@@ -79,18 +90,18 @@ def log_sum_share(exponential):
 natural_share, binary_share = log_sum_share(exp), log_sum_share(exp2)
 
 # fmt: off
-power = elementwise("pow", np.power, derivatives=(
+power = elementwise("pow", np.power, lower={"f": "pow(x0, x1)"}, derivatives=(
     power_wrt_base,
     lambda y, base, exponent: mul(log(replace_zero(base)), y),
 ))
-hypot = elementwise("hypot", np.hypot, derivatives=(
+hypot = elementwise("hypot", np.hypot, lower="hypot(x0, x1)", derivatives=(
     lambda y, x0, x1: select(eq(y, 0), 0.5, div(x0, replace_zero(y))),
     lambda y, x0, x1: select(eq(y, 0), 0.5, div(x1, replace_zero(y))),
 ))
-logaddexp = elementwise("logaddexp", np.logaddexp, derivatives=(
+logaddexp = elementwise("logaddexp", np.logaddexp, lower="logaddexp(x0, x1)", derivatives=(
     lambda y, x0, x1: natural_share(y, x0), lambda y, x0, x1: natural_share(y, x1)
 ))
-logaddexp2 = elementwise("logaddexp2", np.logaddexp2, derivatives=(
+logaddexp2 = elementwise("logaddexp2", np.logaddexp2, lower="logaddexp2(x0, x1)", derivatives=(
     lambda y, x0, x1: binary_share(y, x0), lambda y, x0, x1: binary_share(y, x1)
 ))
 # fmt: on

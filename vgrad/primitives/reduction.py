@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive, no_tangent, refuse
+from vgrad.core.primitive import STRUCTURAL, Primitive, no_tangent, refuse
 from vgrad.core.types import INT64, ArrayType, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import (
@@ -56,6 +56,7 @@ reduce_max = Primitive(
     jvp=extremum_jvp,
     transpose=refuse("max is not linear in its operand"),
     batch=reduction_batch(lambda: reduce_max),
+    lower=STRUCTURAL,
 )
 
 reduce_min = Primitive(
@@ -65,6 +66,7 @@ reduce_min = Primitive(
     jvp=extremum_jvp,
     transpose=refuse("min is not linear in its operand"),
     batch=reduction_batch(lambda: reduce_min),
+    lower=STRUCTURAL,
 )
 
 
@@ -118,6 +120,7 @@ reduce_prod = Primitive(
     jvp=prod_jvp,
     transpose=refuse("prod is not linear in its operand"),
     batch=reduction_batch(lambda: reduce_prod),
+    lower=STRUCTURAL,
 )
 
 
@@ -138,6 +141,7 @@ def reduce_bits(name, logical, bitwise):
         jvp=no_tangent,
         transpose=refuse(f"{name} is discrete"),
         batch=reduction_batch(lambda: record),
+        lower=STRUCTURAL,
     )
     return record
 
@@ -169,6 +173,7 @@ def position_of(name, function):
         jvp=no_tangent,
         transpose=refuse(f"{name} is discrete"),
         batch=batch,
+        lower=STRUCTURAL,
     )
     return record
 
@@ -210,6 +215,7 @@ cumsum = Primitive(
     jvp=lambda output, operands, tangents, *, axis, reverse: cumsum(tangents[0], axis=axis, reverse=reverse),
     transpose=lambda cotangent, operands, wrt, *, axis, reverse: cumsum(cotangent, axis=axis, reverse=not reverse),
     batch=cumulative_batch(lambda: cumsum),
+    lower=STRUCTURAL,
 )
 
 
@@ -234,6 +240,7 @@ def cumulative(name, ufunc, operation):
         jvp=jvp,
         transpose=refuse(f"{name} is not linear in its operand"),
         batch=cumulative_batch(lambda: record),
+        lower=STRUCTURAL,
     )
     return record
 

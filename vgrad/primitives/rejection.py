@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive, no_tangent, refuse
+from vgrad.core.primitive import Primitive, host, no_tangent, refuse
 from vgrad.core.types import ArrayType, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import broadcast_to, move_axis
@@ -146,6 +146,7 @@ random_gamma = Primitive(
     jvp=gamma_jvp,
     transpose=refuse("random_gamma is not linear in its parameter"),
     batch=each_example(lambda: random_gamma),
+    lower=host("rejection: each sample takes its own number of rounds"),
 )
 
 
@@ -230,6 +231,7 @@ random_poisson = Primitive(
     jvp=no_tangent,
     transpose=refuse("random_poisson is not linear in its parameter"),
     batch=each_example(lambda: random_poisson),
+    lower=host("rejection: each sample takes its own number of rounds"),
 )
 
 
@@ -344,4 +346,5 @@ random_binomial = Primitive(
     jvp=no_tangent,
     transpose=refuse("random_binomial is not linear in its parameters"),
     batch=each_example(lambda: random_binomial),
+    lower=host("rejection: each sample takes its own number of rounds"),
 )

@@ -5,7 +5,7 @@ Relies on broadcasting and comparison.
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive, no_tangent, refuse
+from vgrad.core.primitive import STRUCTURAL, Primitive, no_tangent, refuse
 from vgrad.core.types import ArrayType, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import broadcast, broadcast_to, move_axis, reduce_sum, reshape
@@ -57,6 +57,7 @@ concatenate = Primitive(
     jvp=concatenate_jvp,
     transpose=concatenate_transpose,
     batch=concatenate_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -96,6 +97,7 @@ strided_slice = Primitive(
     jvp=lambda output, operands, tangents, **params: strided_slice(tangents[0], **params),
     transpose=slice_transpose,
     batch=slice_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -216,7 +218,13 @@ def pad_each(operand, values, axis, low, high, interior):
 
 
 pad = Primitive(
-    "pad", output_type=pad_type, evaluate=pad_evaluate, jvp=pad_jvp, transpose=pad_transpose, batch=pad_batch
+    "pad",
+    output_type=pad_type,
+    evaluate=pad_evaluate,
+    jvp=pad_jvp,
+    transpose=pad_transpose,
+    batch=pad_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -241,6 +249,7 @@ reverse = Primitive(
     jvp=lambda output, operands, tangents, *, axes: reverse(tangents[0], axes=axes),
     transpose=lambda cotangent, operands, wrt, *, axes: reverse(cotangent, axes=axes),
     batch=reverse_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -272,4 +281,5 @@ bitcast = Primitive(
     jvp=no_tangent,
     transpose=refuse("bitcast_convert_type is not linear in its operand"),
     batch=lambda operands, mapped_axes, *, dtype: (bitcast(move_axis(operands[0], mapped_axes[0], 0), dtype=dtype), 0),
+    lower=STRUCTURAL,
 )

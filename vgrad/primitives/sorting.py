@@ -5,7 +5,7 @@ Relies on indexing. Equal elements keep their order, and so do their derivatives
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive, no_tangent, refuse
+from vgrad.core.primitive import Primitive, host, no_tangent, refuse
 from vgrad.core.types import INT64, ArrayType, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import broadcast, move_axis
@@ -47,6 +47,7 @@ sort = Primitive(
     ),
     transpose=refuse("sort is not linear in its operand"),
     batch=sort_batch,
+    lower=host("NumPy's sort"),
 )
 
 
@@ -87,6 +88,7 @@ argsort = Primitive(
     jvp=no_tangent,
     transpose=refuse("argsort is discrete"),
     batch=argsort_batch,
+    lower=host("NumPy's sort"),
 )
 
 
@@ -143,4 +145,5 @@ searchsorted = Primitive(
     jvp=no_tangent,
     transpose=refuse("searchsorted is discrete"),
     batch=searchsorted_batch,
+    lower=host("NumPy's binary search"),
 )

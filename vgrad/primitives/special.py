@@ -5,7 +5,7 @@ Relies on elementwise, comparison, powers and incomplete_gamma.
 
 import numpy as np
 
-from vgrad.core.primitive import refuse
+from vgrad.core.primitive import host, refuse
 from vgrad.core.types import default_float
 from vgrad.primitives.comparison import absolute, eq, lt, maximum, replace_zero, select
 from vgrad.primitives.elementwise import (
@@ -45,9 +45,12 @@ def scipy_special(name):
     return evaluate
 
 
-def special(name, *derivatives, scipy_name=None):
+RARE = host("a rare special function of SciPy")
+
+
+def special(name, lower, *derivatives, scipy_name=None):
     function = scipy_special(scipy_name or name)
-    return elementwise(name, function, dtype=inexact, derivatives=derivatives)
+    return elementwise(name, function, lower=lower, dtype=inexact, derivatives=derivatives)
 
 
 def gaussian(x):
@@ -113,60 +116,82 @@ def zeta_wrt_exponent(y, s, q):
 
 
 # fmt: off
-erf = special("erf", lambda y, x: mul(TWO_BY_ROOT_PI, gaussian(x)))
-erfc = special("erfc", lambda y, x: mul(-TWO_BY_ROOT_PI, gaussian(x)))
-erfcx = special("erfcx", lambda y, x: sub(mul(2, mul(x, y)), TWO_BY_ROOT_PI))
-erf_inv = special("erf_inv", lambda y, x: mul(1 / TWO_BY_ROOT_PI, exp(square(y))), scipy_name="erfinv")
-ndtr = special("ndtr", lambda y, x: div(gaussian(div(x, ROOT_TWO)), ROOT_TWO_PI))
-ndtri = special("ndtri", lambda y, x: mul(ROOT_TWO_PI, exp(mul(0.5, square(y)))))
-log_ndtr = special("log_ndtr", lambda y, x: div(ROOT_TWO / np.sqrt(np.pi).item(), erfcx(div(x, -ROOT_TWO))))
-dawsn = special("dawsn", lambda y, x: sub(1, mul(2, mul(x, y))))
+erf = special("erf", "erf(x0)", lambda y, x: mul(TWO_BY_ROOT_PI, gaussian(x)))
+erfc = special("erfc", "erfc(x0)", lambda y, x: mul(-TWO_BY_ROOT_PI, gaussian(x)))
+erfcx = special("erfcx", "erfcx(x0)", lambda y, x: sub(mul(2, mul(x, y)), TWO_BY_ROOT_PI))
+erf_inv = special("erf_inv", "erfinv(x0)", lambda y, x: mul(1 / TWO_BY_ROOT_PI, exp(square(y))), scipy_name="erfinv")
+ndtr = special("ndtr", "ndtr(x0)", lambda y, x: div(gaussian(div(x, ROOT_TWO)), ROOT_TWO_PI))
+ndtri = special("ndtri", "ndtri(x0)", lambda y, x: mul(ROOT_TWO_PI, exp(mul(0.5, square(y)))))
+log_ndtr = special(
+    "log_ndtr",
+    "log_ndtr(x0)",
+    lambda y, x: div(ROOT_TWO / np.sqrt(np.pi).item(), erfcx(div(x, -ROOT_TWO))),
+)
+dawsn = special("dawsn", RARE, lambda y, x: sub(1, mul(2, mul(x, y))))
 
-expn = special("expn", refuse("expn has no derivative with respect to its order"), order_below)
-expi = special("expi", lambda y, x: div(exp(x), x))
-spence = special("spence", spence_derivative)
-xlogy = special("xlogy", lambda y, x0, x1: log(x1), lambda y, x0, x1: div(x0, x1))
-xlog1py = special("xlog1py", lambda y, x0, x1: log1p(x1), lambda y, x0, x1: div(x0, add(x1, 1)))
-logit = special("logit", lambda y, x: div(1, mul(x, sub(1, x))))
-entr = special("entr", lambda y, x: sub(-1, log(x)))
+expn = special("expn", RARE, refuse("expn has no derivative with respect to its order"), order_below)
+expi = special("expi", RARE, lambda y, x: div(exp(x), x))
+spence = special("spence", RARE, spence_derivative)
+xlogy = special(
+    "xlogy",
+    "select((x0 == 0) & (x1 == x1), 0, x0 * log(x1))",
+    lambda y, x0, x1: log(x1),
+    lambda y, x0, x1: div(x0, x1),
+)
+xlog1py = special(
+    "xlog1py",
+    "select((x0 == 0) & (x1 == x1), 0, x0 * log1p(x1))",
+    lambda y, x0, x1: log1p(x1),
+    lambda y, x0, x1: div(x0, add(x1, 1)),
+)
+logit = special(
+    "logit",
+    "select(abs(x0 - 0.475) < 0.175, log1p(2 * (x0 - 0.5)) - log1p(-2 * (x0 - 0.5)), log(x0 / (1 - x0)))",
+    lambda y, x: div(1, mul(x, sub(1, x))),
+)
+entr = special(
+    "entr",
+    "select(x0 > 0, -x0 * log(x0), select(x0 == 0, 0, select(x0 < 0, -inf, x0)))",
+    lambda y, x: sub(-1, log(x)),
+)
 
-lgamma = special("lgamma", lambda y, x: digamma(x), scipy_name="gammaln")
-gamma = special("gamma", lambda y, x: mul(y, digamma(x)))
-gammasgn = special("gammasgn")
-digamma = special("digamma", lambda y, x: polygamma(1, x))
+lgamma = special("lgamma", "lgamma(x0)", lambda y, x: digamma(x), scipy_name="gammaln")
+gamma = special("gamma", "gamma(x0)", lambda y, x: mul(y, digamma(x)))
+gammasgn = special("gammasgn", RARE)
+digamma = special("digamma", "digamma(x0)", lambda y, x: polygamma(1, x))
 polygamma = special(
-    "polygamma",
+    "polygamma", RARE,
     refuse("polygamma has no derivative with respect to its order"),
     lambda y, m, x: polygamma(add(m, 1), x),
 )
 zeta = special(
-    "zeta",
+    "zeta", RARE,
     zeta_wrt_exponent,
     lambda y, x, q: neg(mul(x, zeta(add(x, 1), q))),
 )
 betaln = special(
-    "betaln",
+    "betaln", RARE,
     lambda y, a, b: sub(digamma(a), digamma(add(a, b))),
     lambda y, a, b: sub(digamma(b), digamma(add(a, b))),
 )
 betainc = special(
-    "betainc",
+    "betainc", RARE,
     refuse("betainc has no derivative with respect to its parameters a and b, only to x"),
     refuse("betainc has no derivative with respect to its parameters a and b, only to x"),
     lambda y, a, b, x: beta_density(a, b, x),
 )
 igamma = special(
-    "igamma", lambda y, a, x: igamma_grad_a(a, x), lambda y, a, x: gamma_density(a, x), scipy_name="gammainc"
+    "igamma", RARE, lambda y, a, x: igamma_grad_a(a, x), lambda y, a, x: gamma_density(a, x), scipy_name="gammainc"
 )
 igammac = special(
-    "igammac",
+    "igammac", RARE,
     lambda y, a, x: neg(igamma_grad_a(a, x)),
     lambda y, a, x: neg(gamma_density(a, x)),
     scipy_name="gammaincc",
 )
 
-bessel_i0 = special("bessel_i0", lambda y, x: bessel_i1(x), scipy_name="i0")
-bessel_i1 = special("bessel_i1", i1_derivative, scipy_name="i1")
-bessel_i0e = special("bessel_i0e", lambda y, x: sub(bessel_i1e(x), mul(sign(x), y)), scipy_name="i0e")
-bessel_i1e = special("bessel_i1e", i1e_derivative, scipy_name="i1e")
+bessel_i0 = special("bessel_i0", RARE, lambda y, x: bessel_i1(x), scipy_name="i0")
+bessel_i1 = special("bessel_i1", RARE, i1_derivative, scipy_name="i1")
+bessel_i0e = special("bessel_i0e", RARE, lambda y, x: sub(bessel_i1e(x), mul(sign(x), y)), scipy_name="i0e")
+bessel_i1e = special("bessel_i1e", RARE, i1e_derivative, scipy_name="i1e")
 # fmt: on

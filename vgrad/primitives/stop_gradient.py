@@ -5,7 +5,7 @@ Relies on core.
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive, no_tangent, refuse
+from vgrad.core.primitive import STRUCTURAL, Primitive, no_tangent, refuse
 
 
 def read_only(operand):
@@ -24,4 +24,5 @@ stop_gradient = Primitive(
     jvp=no_tangent,
     transpose=refuse("stop_gradient is constant in its operand as far as derivatives go"),
     batch=lambda operands, mapped_axes: (stop_gradient(*operands), mapped_axes[0]),
+    lower=STRUCTURAL,
 )

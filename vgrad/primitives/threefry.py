@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive, no_tangent, refuse
+from vgrad.core.primitive import STRUCTURAL, Primitive, no_tangent, refuse
 from vgrad.core.types import ArrayType, broadcast_shapes, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import move_axis, reshape_to
@@ -86,6 +86,7 @@ threefry2x32 = Primitive(
     jvp=no_tangent,
     transpose=refuse("threefry2x32 is not linear: bits have no derivative"),
     batch=threefry_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -133,4 +134,5 @@ random_bits = Primitive(
     jvp=no_tangent,
     transpose=refuse("random_bits is not linear: bits have no derivative"),
     batch=random_bits_batch,
+    lower=STRUCTURAL,
 )

@@ -7,7 +7,7 @@ import itertools
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive
+from vgrad.core.primitive import STRUCTURAL, Primitive
 from vgrad.core.types import ArrayType
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import move_axis
@@ -71,6 +71,7 @@ windows = Primitive(
         cotangent, axes=axes, lengths=tuple([operands[0].shape[axis] for axis in axes]), **params
     ),
     batch=windows_batch,
+    lower=STRUCTURAL,
 )
 
 
@@ -117,4 +118,5 @@ overlap_add = Primitive(
     jvp=lambda output, operands, tangents, **params: overlap_add(tangents[0], **params),
     transpose=lambda cotangent, operands, wrt, *, lengths, **params: windows(cotangent, **params),
     batch=overlap_add_batch,
+    lower=STRUCTURAL,
 )
