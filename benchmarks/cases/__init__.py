@@ -1,0 +1,32 @@
+"""The workloads, one module each.
+
+Every module has
+    BATCHES, MODES        the batch sizes and modes to run
+    CLIP                  the bound of the DP step on the norm of one example's gradient (where MODES has "dp_step")
+    weights()             dict of float32 arrays, from a fixed seed
+    data(batch)           tuple of arrays, examples along the first axis, from a fixed seed
+    loss(np, stop_gradient, weights, *example)    in NumPy's words; with a batch of examples it gives one loss for each
+    torch_loss(torch, weights, *example)          the same by hand in PyTorch's words
+    flops(batch, mode)    multiplications and additions that the products need, or None where products do not count
+The Hessian and Jacobian workloads name the differentiated function `loss` as well.
+"""
+
+import importlib
+
+NAMES = (
+    "logistic",
+    "softmax",
+    "mlp",
+    "wide_mlp",
+    "oscillators",
+    "chain",
+    "transformer",
+    "hessian_input",
+    "hessian_weights",
+    "jacobian",
+)
+GRADIENTS = ("plain", "per_example", "dp_step")
+
+
+def load(name):
+    return importlib.import_module(f"cases.{name}")

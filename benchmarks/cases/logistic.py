@@ -1,0 +1,34 @@
+"""Logistic regression: 105 features, two classes."""
+
+import numpy
+
+from cases import GRADIENTS
+from cases.layers import dense_flops
+
+FEATURES = 105
+BATCHES, MODES, CLIP = (16, 64, 256), GRADIENTS, 3.0
+
+
+def weights():
+    rng = numpy.random.default_rng(0)
+    return {"weights": rng.standard_normal(FEATURES, numpy.float32) / 10, "bias": numpy.zeros((), numpy.float32)}
+
+
+def data(batch):
+    rng = numpy.random.default_rng(batch)
+    features = rng.standard_normal((batch, FEATURES), numpy.float32)
+    return features, rng.integers(2, size=batch).astype(numpy.float32)
+
+
+def loss(np, stop_gradient, weights, features, label):
+    score = features @ weights["weights"] + weights["bias"]
+    return np.logaddexp(0, score) - label * score
+
+
+def torch_loss(torch, weights, features, label):
+    score = features @ weights["weights"] + weights["bias"]
+    return torch.nn.functional.softplus(score) - label * score
+
+
+def flops(batch, mode):
+    return dense_flops((FEATURES, 1), batch)

@@ -1,0 +1,27 @@
+"""Softmax regression: 784 pixels, ten classes."""
+
+from cases import GRADIENTS
+from cases.layers import classified, cross_entropy, dense, dense_flops, torch_cross_entropy
+
+WIDTHS = 784, 10
+BATCHES, MODES, CLIP = (16, 64, 256), GRADIENTS, 25.0
+
+
+def weights():
+    return dense(WIDTHS, seed=0)
+
+
+def data(batch):
+    return classified(batch, WIDTHS[0], WIDTHS[-1], seed=batch)
+
+
+def loss(np, stop_gradient, weights, image, label):
+    return cross_entropy(np, stop_gradient, image @ weights["weights0"] + weights["bias0"], label)
+
+
+def torch_loss(torch, weights, image, label):
+    return torch_cross_entropy(torch, image @ weights["weights0"] + weights["bias0"], label)
+
+
+def flops(batch, mode):
+    return dense_flops(WIDTHS, batch)

@@ -1,0 +1,20 @@
+"""A wide perceptron 1024-4096-4096-1000 with relu: 25 million weights, bound by matrix products."""
+
+from cases import GRADIENTS, mlp
+from cases.layers import classified, dense, dense_flops
+
+WIDTHS = 1024, 4096, 4096, 1000
+BATCHES, MODES, CLIP = (16, 64, 256), GRADIENTS, 30.0
+loss, torch_loss = mlp.loss, mlp.torch_loss
+
+
+def weights():
+    return dense(WIDTHS, seed=0)
+
+
+def data(batch):
+    return classified(batch, WIDTHS[0], WIDTHS[-1], seed=batch)
+
+
+def flops(batch, mode):
+    return dense_flops(WIDTHS, batch)

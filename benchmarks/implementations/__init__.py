@@ -1,0 +1,54 @@
+"""The libraries compared, one module each, imported only in that library's own process.
+
+Every module has
+    version()                  of the library
+    prepare(array, threads)    a NumPy array as the library's own
+    program(case, mode)        the function of (weights, *data) that is timed
+    wait(result)               returns when the result is there
+    numpy_array(leaf)          the library's array as NumPy's
+    product                    the matrix product, for the machine's rate
+"""
+
+RATE = 0.5  # of the DP step
+
+
+def mean_loss(np, loss):
+    """The loss is written for one example or a batch; here the mean over a batch."""
+    return lambda weights, *data: np.mean(loss(weights, *data))
+
+
+def dp_step(np, per_example_gradients, clip):
+    """The naive DP step without the noise: norms over all leaves, clip, sum over examples, update."""
+
+    def step(weights, *data):
+        gradients = per_example_gradients(weights, *data)
+        squares = sum(np.sum(each**2, axis=tuple(range(1, each.ndim))) for each in gradients.values())
+        factors = np.minimum(1, clip / np.sqrt(squares))
+        sums = {name: np.einsum("b,b...->...", factors, each) for name, each in gradients.items()}
+        return {name: weights[name] - RATE / len(factors) * sums[name] for name in weights}
+
+    return step
+
+
+def of_numpy_family(np, library, stop_gradient, case, mode):
+    """The function to compile, for libraries with grad, vmap, hessian and jacrev that go by these names."""
+
+    def loss(weights, *example):
+        return case.loss(np, stop_gradient, weights, *example)
+
+    def for_each_example(transformed):
+        return lambda weights, *data: library.vmap(transformed, (None, *(0 for _ in data)))(weights, *data)
+
+    if mode == "plain":
+        return library.grad(mean_loss(np, loss))
+    if mode == "per_example":
+        return for_each_example(library.grad(loss))
+    if mode == "dp_step":
+        return dp_step(np, for_each_example(library.grad(loss)), case.CLIP)
+    if mode == "hessian_by_input":
+        return for_each_example(library.hessian(loss, 1))
+    if mode == "hessian_by_weights":
+        return for_each_example(library.hessian(loss))
+    if mode == "jacobian":
+        return for_each_example(library.jacrev(loss))
+    raise ValueError(f"no such mode: {mode}")

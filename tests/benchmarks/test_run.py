@@ -1,0 +1,70 @@
+"""run.py and report.py in one tiny setting with vgrad alone: rows, checks, failures, history, table."""
+
+import json
+
+import numpy as np
+import pytest
+import report
+import run
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory):
+    path = tmp_path_factory.mktemp("benchmarks") / "history.jsonl"
+    run.main(f"--quick --workload logistic --mode plain,dp_step --batch 8 --impl vgrad --history {path}".split())
+    return path
+
+
+def test_each_row_has_times_starts_new_size_memory_and_error(history):
+    rows = [json.loads(line) for line in history.read_text().splitlines()]
+    assert [(row["workload"], row["mode"], row["batch"], row["impl"]) for row in rows] == [
+        ("logistic", "plain", 8, "vgrad"),
+        ("logistic", "dp_step", 8, "vgrad"),
+    ]
+    for row in rows:
+        assert "failure" not in row and 0 < row["min"] <= row["median"] and row["rounds"] == 3
+        assert row["start_empty"] > row["median"] and row["start_warm"] > 0 and row["new_batch"] > 0
+        assert row["error"] < 1e-5 and row["bytes"] > 8 * 105 * 4 and row["machine"]["sgemm"]["vgrad"] > 0
+
+
+def test_the_report_is_written_from_the_history(history, tmp_path):
+    pytest.importorskip("matplotlib")
+    report.main(["--history", str(history), "--output", str(tmp_path), "--quick"])
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "| logistic | dp_step | 8 |" in text and "python benchmarks/run.py --quick" in text
+    assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_implementation_that_does_not_start_is_a_failure_and_no_more(tmp_path, capsys):
+    options = run.parse(["--impl", "jax", "--python", f"jax={tmp_path / 'missing'}", "--starts", "1"])
+    row = run.Row("jax")
+    row.attempt(lambda: run.Child(options, "jax"))
+    row.attempt(lambda: pytest.fail("a row that failed is not tried again"))
+    assert "No such file" in row.fields["failure"]
+
+
+def test_a_child_that_dies_says_its_last_line():
+    options = run.parse(["--impl", "vgrad"])
+    with pytest.raises(run.Failure, match="ModuleNotFoundError.*no_such_workload"):
+        run.Child(options, "vgrad", workload="no_such_workload", mode="plain", batch=3)
+
+
+def test_relative_error_is_of_the_whole_leaf():
+    assert run.relative_error(np.array([1.0, 1e-9]), np.array([1.0, 2e-9])) < 1e-8
+    assert run.relative_error(np.array([1.0, np.nan]), np.array([1.0, 2.0])) != 0
+    assert run.relative_error(np.ones(2), np.ones(3)) == float("inf")
+
+
+def test_new_batch_sizes_differ_from_each_other_and_from_the_old():
+    for batch in (16, 64, 256, 4096):
+        sizes = run.new_batches(batch, 3)
+        assert len({batch, *sizes}) == 4 and min(sizes) > 0
+
+
+def test_too_large_results_are_refused():
+    options = run.parse("--workload wide_mlp --mode per_example --batch 16,64".split())
+    assert [(batch, note is None) for _, _, batch, _, note in run.plan(options)] == [(16, True), (64, False)]
+
+
+def test_the_command_is_shown_without_paths():
+    assert run.command(["--python", "jax=/somewhere/python", "--batch", "16"]).endswith("jax=PATH --batch 16")
