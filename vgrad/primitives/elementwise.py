@@ -207,7 +207,7 @@ SIGN = {
 }
 RECIPROCAL = {"f": "1 / x0", "c": "complex_divide(1, x0)"}
 RINT = {"f": "round_even(x0)", "c": "complex_of(round_even(real(x0)), round_even(imag(x0)))"}
-SPACING = {"f": "nextafter(x0, copysign(inf, x0)) - x0"}
+SPACING = {"f": "nextafter(x0, select(x0 < 0, -inf, inf)) - x0"}
 EUCLID = host("Euclid's algorithm takes a number of steps that depends on the values")
 BINARY_EXPONENT = {"f": "binary_exponent(x0)"}
 
@@ -304,7 +304,13 @@ remainder = elementwise(
 fmod = elementwise(
     "rem", np.fmod, lower=FMOD, derivatives=(lambda y, x0, x1: 1.0, lambda y, x0, x1: neg(trunc(div(x0, x1))))
 )
-ldexp = elementwise("ldexp", np.ldexp, lower="ldexp(x0, x1)", linear_in=(0,), derivatives=(None, None))
+ldexp = elementwise(
+    "ldexp",
+    np.ldexp,
+    lower="ldexp(x0, int32(minimum(maximum(x1, -10000), 10000)))",
+    linear_in=(0,),
+    derivatives=(None, None),
+)
 nextafter = elementwise(
     "nextafter", np.nextafter, lower="nextafter(x0, x1)", derivatives=(refuse("nextafter has no derivative"),) * 2
 )

@@ -89,6 +89,9 @@ def log_sum_share(exponential):
 
 natural_share, binary_share = log_sum_share(exp), log_sum_share(exp2)
 
+LOG2_E = float(1 / np.log(2))
+LOG_ADD_EXP_2 = f"select(x0 == x1, x0 + 1, maximum(x0, x1) + {LOG2_E} * log1p(exp2(-abs(x0 - x1))))"
+
 # fmt: off
 power = elementwise("pow", np.power, lower={"f": "pow(x0, x1)"}, derivatives=(
     power_wrt_base,
@@ -101,7 +104,7 @@ hypot = elementwise("hypot", np.hypot, lower="hypot(x0, x1)", derivatives=(
 logaddexp = elementwise("logaddexp", np.logaddexp, lower="logaddexp(x0, x1)", derivatives=(
     lambda y, x0, x1: natural_share(y, x0), lambda y, x0, x1: natural_share(y, x1)
 ))
-logaddexp2 = elementwise("logaddexp2", np.logaddexp2, lower="logaddexp2(x0, x1)", derivatives=(
+logaddexp2 = elementwise("logaddexp2", np.logaddexp2, lower=LOG_ADD_EXP_2, derivatives=(
     lambda y, x0, x1: binary_share(y, x0), lambda y, x0, x1: binary_share(y, x1)
 ))
 # fmt: on

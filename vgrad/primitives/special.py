@@ -115,6 +115,12 @@ def zeta_wrt_exponent(y, s, q):
     return total
 
 
+# 1 and -1 take turns between the poles
+SIGN_OF_GAMMA = (
+    "select(x0 > 0, 1, select(x0 == 0, copysign(1, x0), select(x0 == floor(x0), nan,"
+    " select(floor(x0) == 2 * floor(0.5 * x0), 1, select(x0 == x0, -1, x0)))))"
+)
+
 # fmt: off
 erf = special("erf", "erf(x0)", lambda y, x: mul(TWO_BY_ROOT_PI, gaussian(x)))
 erfc = special("erfc", "erfc(x0)", lambda y, x: mul(-TWO_BY_ROOT_PI, gaussian(x)))
@@ -157,7 +163,7 @@ entr = special(
 
 lgamma = special("lgamma", "lgamma(x0)", lambda y, x: digamma(x), scipy_name="gammaln")
 gamma = special("gamma", "gamma(x0)", lambda y, x: mul(y, digamma(x)))
-gammasgn = special("gammasgn", RARE)
+gammasgn = special("gammasgn", SIGN_OF_GAMMA)
 digamma = special("digamma", "digamma(x0)", lambda y, x: polygamma(1, x))
 polygamma = special(
     "polygamma", RARE,
