@@ -10,9 +10,18 @@ the number of threads.
 bases[0] is reserved (0), bases[1] is the scratch of the lane; the caller's buffers follow.
 """
 
+import ctypes
+import functools
+import os
+import platform
+import sys
+import time
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from vgrad.compiler import build
 
 SCRATCH = 1  # the entry of `bases` that a region points at its lane's scratch
 
@@ -37,6 +46,26 @@ KERNEL       = 16  #                              address unit n_references n_in
 GEMM         = 17  #                              see `gemm_step`
 FILL         = 18  #                              reference bytes0 bytes1
 COPY         = 19  #                              reference reference bytes0 bytes1
+# fmt: on
+
+# Words of a team's block of memory: what threads write often lies on cache lines of its own.
+BUSY, THREADS, POSITION, FRAME, WORDS = range(
+    5
+)  # is a program running, how many threads; the region, its bases, argument_words
+TICKET, SLEEPERS = 8, 9  # region number * MAXIMUM_LANES + lanes, or STOP; workers that sleep until it changes
+DONE, DONE_SLEEPERS = 16, 17  # lanes done since the team began; whether the leader sleeps until it changes
+CLAIMS = 24  # one line per lane: the number of the last region in which a thread began it
+MAXIMUM_LANES = 256
+TEAM_WORDS = CLAIMS + 8 * MAXIMUM_LANES
+STOP = -1
+
+# Words of the array of services: addresses of functions, and constants, for the native code.
+# fmt: off
+(
+    SAVE_THREAD, RESTORE_THREAD, CHECK_SIGNALS, VECTORCALL, INTEGER, DECREASE_REFERENCES,  # of Python
+    CLOCK, CLOCK_NAME, SYSTEM_CALL, SYSTEM_CALL_FUTEX, NAP, NAP_LENGTH,  # of the operating system
+    SPINS, ONE_COMPLEX64, ONE_COMPLEX128, _, ZERO, _, SERVICE_WORDS,  # a complex128 takes two words
+) = range(19)
 # fmt: on
 
 GEMM_KINDS = {"float32": 0, "float64": 1, "complex64": 2, "complex128": 3}
@@ -218,3 +247,50 @@ def sizes(instructions):
                     arguments = max(arguments, 2 + part[position + 4] + part[position + 5])
                 position += part[position + 1]
     return counters, arguments
+
+
+# Native code
+
+SYSTEM_CALLS = {"x86_64": 202, "aarch64": 98}  # the number of futex, by machine
+FUNCTIONS = {"execute": 6, "work": 3, "stop_team": 2}  # of native.py, and how many words they take
+
+
+def address_of(function):
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
+@functools.cache
+def services():
+    """The array of services, see SAVE_THREAD and following."""
+    words = (ctypes.c_int64 * SERVICE_WORDS)()
+    python = ctypes.pythonapi
+    words[SAVE_THREAD] = address_of(python.PyEval_SaveThread)
+    words[RESTORE_THREAD] = address_of(python.PyEval_RestoreThread)
+    words[CHECK_SIGNALS] = address_of(python.PyErr_CheckSignals)
+    words[VECTORCALL] = address_of(python.PyObject_Vectorcall)
+    words[INTEGER] = address_of(python.PyLong_FromLongLong)
+    words[DECREASE_REFERENCES] = address_of(python.Py_DecRef)
+    if os.name == "nt":
+        words[NAP], words[NAP_LENGTH] = address_of(ctypes.windll.kernel32.Sleep), 1  # milliseconds
+    else:
+        system = ctypes.CDLL(None)
+        words[CLOCK], words[CLOCK_NAME] = address_of(system.clock_gettime), time.CLOCK_MONOTONIC
+        words[NAP], words[NAP_LENGTH] = address_of(system.usleep), 50  # microseconds
+        if sys.platform == "linux" and platform.machine() in SYSTEM_CALLS:
+            words[SYSTEM_CALL] = address_of(system.syscall)
+            words[SYSTEM_CALL_FUTEX] = SYSTEM_CALLS[platform.machine()]
+    words[SPINS] = 1000
+    place = ctypes.addressof(words)
+    ctypes.c_float.from_address(place + 8 * ONE_COMPLEX64).value = 1
+    ctypes.c_double.from_address(place + 8 * ONE_COMPLEX128).value = 1
+    return words
+
+
+@functools.cache
+def native():
+    """Addresses of the native functions, by name."""
+    numbers = {name: value for name, value in globals().items() if name.isupper() and isinstance(value, int)}
+    text = Path(__file__).with_name("native.py").read_text(encoding="utf-8")
+    # The numbers go into the text, for the text is what the cache of object code goes by.
+    lines = "".join(f"{name} = {value}\n" for name, value in sorted(numbers.items()))
+    return build.compile_module(text + lines, {name: (["i64"] * count, "i64") for name, count in FUNCTIONS.items()})
