@@ -1,5 +1,6 @@
 """What the machine can do: its name, and how fast memory is copied. (The rate of products comes from the libraries.)"""
 
+import math
 import os
 import platform
 import time
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 MEGABYTE = 1 << 20
-COPIES = 8 * MEGABYTE, 256 * MEGABYTE  # bytes: two arrays that fit in a large cache, and two that do not
+COPIES = 2 * MEGABYTE, 8 * MEGABYTE, 32 * MEGABYTE, 256 * MEGABYTE  # bytes: in caches of all kinds, and in none
 
 
 def processor():
@@ -35,5 +36,5 @@ def copy_rate(size, threads, repeats=20):
 
 def limit_seconds(flops, traffic, sgemm, copies):
     """The least time for so many flops and bytes. `copies` maps array sizes to rates: the nearest size counts."""
-    size = min(copies, key=lambda size: abs(int(size) - traffic / 2))
+    size = min(copies, key=lambda size: abs(math.log(2 * int(size) / traffic)))
     return max((flops or 0) / sgemm, traffic / copies[size])

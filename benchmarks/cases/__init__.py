@@ -2,7 +2,7 @@
 
 Every module has
     BATCHES, MODES        the batch sizes and modes to run
-    CLIP                  the bound of the DP step on the norm of one example's gradient (where MODES has "dp_step")
+    CLIP                  the bound of the DP step on the norm of one example's gradient, which about half exceed
     weights()             dict of float32 arrays, from a fixed seed
     data(batch)           tuple of arrays, examples along the first axis, from a fixed seed
     loss(np, stop_gradient, weights, *example)    in NumPy's words; with a batch of examples it gives one loss for each

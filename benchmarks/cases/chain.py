@@ -6,7 +6,7 @@ from cases import GRADIENTS
 from cases.layers import gelu, layer_norm, softmax, torch_gelu, torch_layer_norm
 
 WIDTH = 512
-BATCHES, MODES, CLIP = (1024, 4096), GRADIENTS, 30.0
+BATCHES, MODES, CLIP = (1024, 4096), GRADIENTS, 0.35
 
 
 def weights():

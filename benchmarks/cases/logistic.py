@@ -6,7 +6,7 @@ from cases import GRADIENTS
 from cases.layers import dense_flops
 
 FEATURES = 105
-BATCHES, MODES, CLIP = (16, 64, 256), GRADIENTS, 3.0
+BATCHES, MODES, CLIP = (16, 64, 256), GRADIENTS, 4.5
 
 
 def weights():

@@ -5,7 +5,7 @@ import numpy
 from cases import GRADIENTS
 
 OSCILLATORS = 250
-BATCHES, MODES, CLIP = (1024, 4096), GRADIENTS, 20.0
+BATCHES, MODES, CLIP = (1024, 4096), GRADIENTS, 100.0
 
 
 def weights():

@@ -16,7 +16,7 @@ from cases.layers import (
 )
 
 LAYERS, WIDTH, HEADS, HIDDEN, VOCABULARY, TOKENS = 2, 128, 4, 512, 1000, 64
-BATCHES, MODES, CLIP = (16, 64, 256), GRADIENTS, 2.0
+BATCHES, MODES, CLIP = (16, 64, 256), GRADIENTS, 4.15
 MASK = numpy.tril(numpy.ones((TOKENS, TOKENS), bool))
 SHAPES = {"query": (WIDTH, WIDTH), "key": (WIDTH, WIDTH), "value": (WIDTH, WIDTH), "join": (WIDTH, WIDTH)}
 SHAPES |= {"up": (WIDTH, HIDDEN), "down": (HIDDEN, WIDTH)}
