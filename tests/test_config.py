@@ -7,15 +7,15 @@ import sys
 import numpy as np
 import pytest
 
-from vgrad.config import CHOICES, Config, config
+from vgrad.config import DEFAULTS, Config, config
 
 
-def test_every_setting_starts_with_its_first_choice(monkeypatch):
+def test_every_setting_starts_with_its_default(monkeypatch):
     for name in list(os.environ):
         if name.startswith("VGRAD_"):
             monkeypatch.delenv(name)
     fresh = Config()
-    assert {name: getattr(fresh, name) for name in CHOICES} == {name: choices[0] for name, choices in CHOICES.items()}
+    assert {name: getattr(fresh, name) for name in DEFAULTS} == DEFAULTS
 
 
 def test_settings_hold_inside_the_with_block_only():
@@ -55,6 +55,15 @@ def test_a_wrong_value_lists_the_choices():
     with pytest.raises(ValueError, match=r"default_float must be one of \('float64', 'float32'\), got 'float16'"):
         config.default_float = "float16"
     assert config.default_float == "float64"
+
+
+def test_numbers_and_paths(tmp_path):
+    with config(num_threads=3, cache_dir=tmp_path, cache_size="1000"):
+        assert (config.num_threads, config.cache_dir, config.cache_size) == (3, str(tmp_path), 1000)
+    assert (config.num_threads, config.cache_dir) == (DEFAULTS["num_threads"], DEFAULTS["cache_dir"])
+    for value in (-1, "many", None):
+        with pytest.raises(ValueError, match="config.num_threads must be an integer >= 0, got"):
+            config.num_threads = value
 
 
 @pytest.mark.parametrize("variable, value, seen", [("DEFAULT_FLOAT", "float32", "float32"), ("DEBUG_NANS", "1", True)])

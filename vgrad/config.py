@@ -1,4 +1,4 @@
-"""The few switches, one table. Set by attribute, by `with config(...)`, or by VGRAD_<NAME> in the environment.
+"""The few settings, two tables. Set by attribute, by `with config(...)`, or by VGRAD_<NAME> in the environment.
 
 Relies on nothing.
 """
@@ -13,26 +13,35 @@ CHOICES = {
     "disable_jit": (False, True),  # jit, scan, cond, while_loop run as plain Python
     "check": (False, True),  # type-check every Jaxpr after each pass
 }
+NUMBERS_AND_PATHS = {
+    "num_threads": 0,  # threads of a compiled program; 0: one for each processor that the process may use
+    "cache_dir": "",  # where compiled code is kept between processes; empty: in the user's cache directory
+    "cache_size": 2**30,  # bytes that it may hold; what was used longest ago goes first
+}
+DEFAULTS = {name: choices[0] for name, choices in CHOICES.items()} | NUMBERS_AND_PATHS
 
 
 class Config:
     """`config.default_float = "float32"`; `with config(debug_nans=True): ...`.
 
-    Errors: AttributeError for an unknown name (with the nearest), ValueError for a value not in the table.
+    Errors: AttributeError for an unknown name (with the nearest), ValueError for a value that it cannot have.
     """
 
     def __init__(self):
-        self.__dict__.update({name: choices[0] for name, choices in CHOICES.items()})
+        self.__dict__.update(DEFAULTS)
         for variable, text in os.environ.items():
             if variable.startswith("VGRAD_"):
                 name = variable[len("VGRAD_") :].lower()
                 setattr(self, name, {"0": False, "1": True}.get(text, text))
 
     def __setattr__(self, name, value):
-        if name not in CHOICES:
-            nearest = difflib.get_close_matches(name, CHOICES, 1)
+        if name not in DEFAULTS:
+            nearest = difflib.get_close_matches(name, DEFAULTS, 1)
             hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-            raise AttributeError(f"vgrad has no setting {name!r}.{hint} Settings: {', '.join(CHOICES)}.")
+            raise AttributeError(f"vgrad has no setting {name!r}.{hint} Settings: {', '.join(DEFAULTS)}.")
+        if name in NUMBERS_AND_PATHS:
+            self.__dict__[name] = number_or_path(name, value)
+            return
         value = getattr(value, "__name__", value)  # np.float32 as well as "float32"
         if value not in CHOICES[name]:
             raise ValueError(f"config.{name} must be one of {CHOICES[name]}, got {value!r}.")
@@ -50,7 +59,20 @@ class Config:
                 setattr(self, name, value)
             yield self
         finally:
-            self.__dict__.update({name: value for name, value in saved.items() if name in CHOICES})
+            self.__dict__.update({name: value for name, value in saved.items() if name in DEFAULTS})
+
+
+def number_or_path(name, value):
+    """`value` as config.{name} holds it: from the environment numbers come as text."""
+    if isinstance(DEFAULTS[name], str):
+        return os.fspath(value)
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = -1
+    if number < 0:
+        raise ValueError(f"config.{name} must be an integer >= 0, got {value!r}.")
+    return number
 
 
 config = Config()
