@@ -1,26 +1,32 @@
-"""Native code from text: Numba makes LLVM IR, LLVM makes object code, which lies in the disk cache for the next process.
+"""Native code from text: Numba makes LLVM IR, LLVM makes object code, and the disk cache keeps it for the next process.
 
 Relies on cache, on llvmlite.binding, and on frontend when something must be compiled.
 """
 
 import functools
 import hashlib
+import importlib.util
+import os
 import queue
 import re
 import sys
 import threading
 from typing import NamedTuple
 
+import llvmlite
 import llvmlite.binding as llvm
 
+from vgrad.compiler import cache
+
+OWN_FILES = ("build.py", "frontend.py", "intrinsics.py")  # beside mathlib, what turns a source into object code
 DECLARED = re.compile(r"^declare .*? @\"?([\w.]+)\"?\(", re.MULTILINE)
 
 
 class KernelSource(NamedTuple):
     """A kernel: Python text that defines one function `kernel`, and the kinds of its parameters.
 
-    A kind is "i64", or the element type of a pointer with a star: "*f32" "*f64" "*i8" ... "*u64" "*c64" "*c128" "*b1" (a bool, stored and
-    read as a byte). No two pointers may point to overlapping memory, unless both are only read.
+    A kind is "i64", or for a pointer its elements' type after a star: "*f32" "*f64" "*i8" ... "*u64" "*c64" "*c128"
+    "*b1" (a bool: stored as a byte, read as uint8). Pointers may not point to overlapping memory unless it is only read.
     """
 
     text: str
@@ -28,7 +34,7 @@ class KernelSource(NamedTuple):
 
 
 class ModuleSource(NamedTuple):
-    """Text of several functions, and for each (name, kinds of its parameters, kind of its result or None)."""
+    """A module's text, and for each function wanted (name, kinds of its parameters, kind of its result or None)."""
 
     text: str
     entries: tuple
@@ -41,10 +47,11 @@ def compile_kernels(sources):
 
 
 def compile_module(text, entries):
-    """{name: address} of the functions of a text, callable from C: pointers, integers and floats are passed as C passes them.
+    """{name: address} of functions of a text. C can call them: integers, floats, pointers are passed as C passes them.
 
-    entries: {name: (kinds of the parameters, kind of the result or None)}, for every function, in the text's order, for a later
-    one may call earlier ones. Pointers may point anywhere.
+    text: a Python module; it may import, and define constants and intrinsics of its own
+    entries: {name: (kinds of the parameters, kind of the result or None)} of the functions wanted. Those that they call
+    take and return i64. None may call itself. Pointers may point anywhere.
     """
     source = ModuleSource(text, tuple((name, tuple(kinds), result) for name, (kinds, result) in entries.items()))
     [addresses] = addresses_of([source])
@@ -52,28 +59,63 @@ def compile_module(text, entries):
 
 
 loaded = {}  # key -> addresses
-compilations = 0  # kernels and modules compiled, not loaded, by this process
+compilations = 0  # kernels and modules that this process has compiled, not loaded from the disk cache
 lock = threading.RLock()
+# A child process finds no compilation half done, and the lock free.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
 
 def addresses_of(sources):
-    global compilations
+    """For every source the addresses of its symbols: known, from the disk cache, or compiled now."""
     keys = [key_of(source) for source in sources]
-    with lock:
-        missing = {key: source for key, source in zip(keys, sources) if key not in loaded}
-        objects = compiled(missing)
+    if not all(key in loaded for key in keys):
+        with lock:
+            missing = {key: source for key, source in zip(keys, sources) if key not in loaded}
+            for key, code in object_codes(missing).items():
+                loaded[key] = load(code, symbols(missing[key], key))
+    return [loaded[key] for key in keys]
+
+
+def load(code, names):
+    """Make object code executable; the addresses of the functions of these names."""
+    engine().add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine().finalize_object()
+    return [engine().get_function_address(name) for name in names]
+
+
+def object_codes(sources):
+    """{key: object code} of {key: source}."""
+    global compilations
+    codes = {key: cache.load(key) for key in sources}
+    missing = {key: source for key, source in sources.items() if codes[key] is None}
+    if missing:
+        codes |= compiled(missing)
         compilations += len(missing)
-        for key, source in missing.items():
-            engine().add_object_file(llvm.ObjectFileRef.from_data(objects[key]))
-        if missing:
-            engine().finalize_object()
-        for key, source in missing.items():
-            loaded[key] = [engine().get_function_address(symbol) for symbol in symbols(source, key)]
-        return [loaded[key] for key in keys]
+        for key in missing:
+            cache.store(key, codes[key])
+    return codes
 
 
 def key_of(source):
-    return hashlib.sha256(repr(source).encode()).hexdigest()[:40]
+    """The name of a source's object code: a digest of the source and of all that compilation depends on."""
+    return hashlib.sha256(repr((source, surroundings())).encode()).hexdigest()[:40]
+
+
+@functools.cache
+def surroundings():
+    """What object code depends on beside its source. Numba is not imported for it: that would take longer than all else."""
+    numba = os.path.dirname(importlib.util.find_spec("numba").origin)
+    here = os.path.dirname(__file__)
+    files = [os.path.join(numba, "_version.py"), *(os.path.join(here, name) for name in OWN_FILES)]
+    folder = os.path.join(here, "mathlib")
+    files += [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".py")]
+    contents = hashlib.sha256()
+    for name in files:
+        with open(name, "rb") as file:
+            contents.update(file.read())
+    processor = llvm.get_host_cpu_name(), host_features(), llvm.get_process_triple()
+    return contents.hexdigest(), processor, llvmlite.__version__, llvm.llvm_version_info, sys.version_info[:2]
 
 
 def symbols(source, key):
@@ -97,7 +139,7 @@ def compiled(sources):
 
     worker = threading.Thread(target=optimise, daemon=True)
     worker.start()
-    # After each call of LLVM the worker must wait for the GIL: 5 ms by default, and it makes a dozen short calls a kernel.
+    # The worker waits for the GIL after each of a dozen calls of LLVM a kernel, by default 5 ms each time.
     patience = sys.getswitchinterval()
     sys.setswitchinterval(5e-5)
     try:
@@ -134,9 +176,15 @@ def ir_of(source, key):
 
 @functools.cache
 def mathlib_ir(name):
+    """LLVM IR of a function of mathlib, as text."""
     from vgrad.compiler import frontend  # imports Numba
 
-    return for_this_machine(frontend.mathlib_ir(name))
+    key = key_of(("mathlib", name))
+    text = cache.load(key)
+    if text is None:
+        text = for_this_machine(frontend.mathlib_ir(name)).encode()
+        cache.store(key, text)
+    return text.decode()
 
 
 def for_this_machine(module):
@@ -167,19 +215,18 @@ def emit(module):
     return machine().emit_object(module)
 
 
+def host_features():
+    try:
+        return llvm.get_host_cpu_features().flatten()
+    except RuntimeError:  # LLVM cannot tell on some systems; the processor's name says most
+        return ""
+
+
 def new_machine():
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    try:
-        features = llvm.get_host_cpu_features().flatten()
-    except RuntimeError:  # LLVM cannot tell on some systems; the CPU's name says most
-        features = ""
     return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=features,
-        opt=3,
-        codemodel="jitdefault",
-        jit=True,
+        cpu=llvm.get_host_cpu_name(), features=host_features(), opt=3, codemodel="jitdefault", jit=True
     )
 
 

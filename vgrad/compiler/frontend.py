@@ -1,11 +1,12 @@
 """Numba as a front end alone: Python text becomes LLVM IR of functions with plain C signatures.
 
-Relies on numba and llvmlite.ir, and on the intrinsics and mathlib beside it for the names a text may use. `build` imports it when
-something must be compiled and never otherwise, for numba takes longer to import than all of vgrad.
+Relies on numba and llvmlite.ir, and on the intrinsics and mathlib beside it for the names a text may use. `build`
+imports it when something must be compiled and never otherwise: numba takes longer to import than all of vgrad.
 
-Numba's usual way to machine code takes 50 to 100 ms a kernel. We take its bytecode reader, type inference and lowering, and leave out
-wrappers, reference counts, exceptions and its LLVM pipeline; and our contexts know numbers, ranges and pointers but not NumPy, whose
-registries alone take 0.25 s to load. Nothing here calls LLVM, so that LLVM can work in another thread at the same time.
+Numba's usual way to machine code takes 50 to 100 ms a kernel. We take its bytecode reader, type inference and lowering,
+and leave out wrappers, reference counts, exceptions and its LLVM pipeline; and our contexts know numbers, ranges and
+pointers but not NumPy, whose registries alone take 0.25 s to load. That leaves 5 ms a kernel. Nothing here calls LLVM
+itself, so that LLVM can work in another thread at the same time.
 """
 
 import builtins
@@ -18,23 +19,20 @@ import numba.cpython.builtins  # for what these three put into Numba's registrie
 import numba.cpython.numbers
 import numba.cpython.rangeobj  # noqa: F401
 from numba import types
-from numba.core import bytecode, callconv, cpu, funcdesc, lowering, typed_passes, untyped_passes
-from numba.core.compiler import Flags, StateDict, _CompileStatus
+from numba.core import bytecode, callconv, cpu, funcdesc, interpreter, lowering, ssa, transforms, typed_passes
+from numba.core.compiler import Flags
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu_options import FastMathOptions
 from numba.core.extending import _Intrinsic
 from numba.core.fastmathpass import rewrite_module
 from numba.core.imputils import builtin_registry as implementations
+from numba.core.ir_utils import build_definitions
 from numba.core.targetconfig import ConfigStack
 from numba.core.typing.context import BaseContext
 from numba.core.typing.templates import AbstractTemplate, builtin_registry, signature
 
 from vgrad.compiler import intrinsics
-
-try:
-    from vgrad.compiler import mathlib
-except ImportError:
-    import numba.core.types as mathlib
+from vgrad.compiler.mathlib import FUNCTIONS as MATHLIB
 
 SCALARS = {
     "b1": types.uint8,  # a stored bool is a byte
@@ -54,17 +52,6 @@ SCALARS = {
 KINDS = SCALARS | {"*" + kind: types.CPointer(type_) for kind, type_ in SCALARS.items()} | {None: types.none}
 NAMES = {str(type_): type_ for type_ in SCALARS.values()} | {"nan": float("nan"), "inf": float("inf")}
 FAST_MATH = FastMathOptions({"contract", "reassoc"})  # NaN, Inf and the sign of zero are values
-# The passes before lowering, in order.
-PASSES = (
-    untyped_passes.ExtractByteCode,
-    untyped_passes.TranslateByteCode,
-    untyped_passes.FixupArgs,
-    untyped_passes.IRProcessing,
-    untyped_passes.ReconstructSSA,
-    typed_passes.NopythonTypeInference,
-    typed_passes.PreLowerStripPhis,
-    typed_passes.IRLegalization,
-)
 
 
 class Typing(BaseContext):
@@ -73,6 +60,7 @@ class Typing(BaseContext):
     def __init__(self):
         super().__init__()
         self.functions_of_intrinsics = {}
+        self.resolved = {}
         for template in builtin_registry.functions:
             if is_basic(template):
                 self.insert_function(template(self))
@@ -89,6 +77,14 @@ class Typing(BaseContext):
 
     def refresh(self):
         """Nothing can be new: Numba asks for this at many places."""
+
+    def resolve_function_type(self, func, args, kws):
+        """The same calls come again and again; Numba would search through dozens of signatures each time."""
+        if kws:
+            return super().resolve_function_type(func, args, kws)
+        if (func, args) not in self.resolved:
+            self.resolved[func, args] = super().resolve_function_type(func, args, kws)
+        return self.resolved[func, args]
 
     def resolve_value_type(self, value):
         if not isinstance(value, _Intrinsic):
@@ -182,7 +178,7 @@ class Lowering(cpu.CPUContext):
         return 0  # asked for debug information alone, and a question to LLVM
 
     def post_lowering(self, module, library):
-        rewrite_module(module, FAST_MATH)
+        """Numba would add fast-math flags here; mathlib must have none, so those who make kernels add them."""
 
 
 class Library:
@@ -206,44 +202,35 @@ lowering_context = Lowering(typing_context)
 def lower(function, operand_types, result_type, module, noalias):
     """Add `function` to the llvmlite.ir `module` under its own name; returns it there."""
     flags = Flags()
-    flags.no_cpython_wrapper = flags.no_cfunc_wrapper = flags.no_compile = flags.enable_ssa = True
     flags.noalias = noalias
     flags.error_model = "numpy"
     flags.fastmath = FAST_MATH
-    state = StateDict()
-    state.update(
-        typingctx=typing_context,
-        targetctx=lowering_context,
-        args=operand_types,
-        return_type=result_type,
-        flags=flags,
-        locals={},
-        metadata={},
-        func_id=bytecode.FunctionIdentity.from_function(function),
-        lifted=(),
-        status=_CompileStatus(can_fallback=False),
-    )
-    library = Library(module)
+    identity = bytecode.FunctionIdentity.from_function(function)
     with ConfigStack().enter(flags):
-        for stage in PASSES:
-            stage().run_pass(state)
-        description = funcdesc.PythonFunctionDescriptor.from_specialized_function(
-            state.func_ir,
-            state.typemap,
-            state.return_type,
-            state.calltypes,
-            mangler=lowering_context.mangler,
-            inline=False,
-            noalias=noalias,
-            abi_tags=(),
+        # Of Numba's passes those that make typed IR. Without reference counts the lifetimes of variables do not matter.
+        body = interpreter.Interpreter(identity).interpret(bytecode.ByteCode(identity))
+        body.blocks = transforms.canonicalize_cfg(body.blocks)
+        body.generator_info = None
+        body = ssa.reconstruct_ssa(body)
+        body._definitions = build_definitions(body.blocks)
+        typed = typed_passes.type_inference_stage(
+            typing_context, lowering_context, body, operand_types, result_type, {}
         )
+        body = typed_passes.PreLowerStripPhis()._strip_phi_nodes(body)
+        description = funcdesc.PythonFunctionDescriptor.from_specialized_function(
+            body, typed.typemap, typed.return_type, typed.calltypes, lowering_context.mangler, False, noalias, ()
+        )
+        library = Library(module)
         with lowering_context.push_code_library(library):
-            lowering.Lower(lowering_context, library, description, state.func_ir, metadata=state.metadata).lower()
+            lowering.Lower(lowering_context, library, description, body, metadata={}).lower()
     return module.get_global(function.__name__)
 
 
 def meaning(name):
-    """What `name` stands for in a text: a cast, nan, inf, a function of mathlib, an intrinsic, or Python's own. KeyError: nothing."""
+    """What `name` stands for in a text: a cast, nan, inf, a function of mathlib, an intrinsic, or Python's own.
+
+    KeyError: nothing.
+    """
     if name in NAMES:
         return NAMES[name]
     if name in MATHLIB:
@@ -253,23 +240,13 @@ def meaning(name):
     return vars(builtins)[name]
 
 
-def is_mathlib_function(name, value):
-    return inspect.isfunction(value) and value.__module__.startswith(mathlib.__name__) and name.rpartition("_")[2] in SCALARS
-
-
-MATHLIB = {name for name, value in vars(mathlib).items() if is_mathlib_function(name, value)}
-
-
 def mathlib_signature(name):
-    """exp_f32 takes and gives f32, by its name; annotations tell what differs: def ldexp_f32(x, exponent: "i32")."""
-    function = getattr(mathlib, name)
-    usual = name.rpartition("_")[2]
-    kinds = [function.__annotations__.get(operand, usual) for operand in inspect.signature(function).parameters]
-    return signature(KINDS[function.__annotations__.get("return", usual)], *(KINDS[kind] for kind in kinds))
+    _, operands, result = MATHLIB[name]
+    return signature(KINDS[result], *(KINDS[kind] for kind in operands))
 
 
 def with_globals(function, look_up, symbol):
-    """`function` as `symbol`, its global names replaced by what `look_up` gives; unknown ones are left to Numba's message."""
+    """`function` under the name `symbol`, its global names meaning what `look_up` gives. Numba complains of unknown ones."""
     found = {}
     for name in function.__code__.co_names:
         with contextlib.suppress(KeyError):
@@ -283,10 +260,10 @@ def mathlib_ir(name):
     """LLVM IR of one function of mathlib: to be linked into the modules that use it, and inlined."""
     module = llvmlite.ir.Module(name)
     sig = mathlib_signature(name)
-    function = getattr(mathlib, name)
+    function = MATHLIB[name][0]
 
     def meaning_there(other):
-        return meaning(other) if other in MATHLIB else function.__globals__.get(other) or meaning(other)
+        return meaning(other) if other in MATHLIB or other not in function.__globals__ else function.__globals__[other]
 
     lowered = lower(with_globals(function, meaning_there, name), sig.args, sig.return_type, module, noalias=False)
     lowered.linkage = "linkonce_odr"
@@ -301,7 +278,7 @@ def kernel_ir(text, kinds, entry):
     function = with_globals(defined["kernel"], meaning, "kernel")
     module = llvmlite.ir.Module(entry)
     kernel = lower(function, [KINDS[kind] for kind in kinds], types.none, module, noalias=True)
-    # A call of its own keeps what `noalias` says of the arguments; inlined it would turn into metadata, of which LLVM loses some.
+    # A call of its own keeps what `noalias` says of the arguments; inlined it becomes metadata, of which LLVM loses some.
     kernel.linkage = "internal"
     kernel.attributes.add("noinline")
     word = llvmlite.ir.IntType(64)
@@ -315,14 +292,15 @@ def kernel_ir(text, kinds, entry):
         arguments.append(builder.inttoptr(value, argument.type) if pointer else value)
     builder.call(kernel, arguments)
     builder.ret_void()
+    rewrite_module(module, FAST_MATH)
     return module
 
 
 def module_ir(text, entries, suffix):
-    """LLVM IR of the functions named by `entries`, each as the symbol <name><suffix>, and of those of the text that they call.
+    """LLVM IR of the functions that `entries` names, as the symbols <name><suffix>, and of those that they call.
 
-    entries: ((name, kinds of the parameters, kind of the result), ...). Functions that are not entries take and return i64. The text
-    may also import and define constants and intrinsics. No function may call itself.
+    entries: ((name, kinds of the parameters, kind of the result), ...). Other functions take and return i64. The text may
+    import, and define constants and intrinsics. No function may call itself.
     """
     defined = {}
     exec(text, defined)
@@ -344,4 +322,5 @@ def module_ir(text, entries, suffix):
 
     for name in signatures:
         meaning_here(name)
+    rewrite_module(module, FAST_MATH)
     return module
