@@ -16,7 +16,7 @@ In the text of an Expression may stand
     not, == != < <= > >=    booleans; comparing int64 with uint64 is exact
     select(c, a, b)         a where c is true, else b: no branch, both are computed
     square(x)               x * x
-    real, imag, conj, complex_of(x, y), complex_divide(z, w)
+    real, imag, conj, complex_of(x, y), complex_divide(z, w), complex_reciprocal(z)
     bits, unsigned          a float's bits, an integer's bits as an unsigned integer
     int32(x), uint64(x)...  a conversion
     exp(x), fma(x, y, z)... any function of `intrinsics` and `mathlib`, without the suffix for the dtype: of floats,
@@ -48,9 +48,9 @@ SUFFIXES = {
     }.items()
 }
 BOOL, INT32, INT64, UINT64 = [np.dtype(name) for name in ("bool", "int32", "int64", "uint64")]
+COMPLEX = {np.dtype("complex64"): "c64", np.dtype("complex128"): "c128"}
 PARTS = {np.dtype("complex64"): np.dtype("float32"), np.dtype("complex128"): np.dtype("float64")}
 SUPPORTED = {*SUFFIXES, *PARTS, BOOL}
-OF_INTEGERS = {"abs", "square", "maximum", "minimum", "popcount", "clz"}
 INTRINSIC_OPERATORS = {
     ast.Add: "add",
     ast.Sub: "subtract",
@@ -61,6 +61,13 @@ INTRINSIC_OPERATORS = {
     ast.LShift: "shift_left",
     ast.RShift: "shift_right",
 }
+OF_INTEGERS = {"abs", "square", "maximum", "minimum", "popcount", "clz", *INTRINSIC_OPERATORS.values()}
+OF_OTHERS = {
+    "b": (),
+    "i": OF_INTEGERS,
+    "u": OF_INTEGERS,
+    "c": ("square", "multiply"),
+}  # functions, besides those of floats
 MIRRORED = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Eq: ast.Eq, ast.NotEq: ast.NotEq}
 ATOM = re.compile(r"\w+|\w+\([^()]*\)")
 
@@ -202,7 +209,7 @@ class Writer:
             return Typed({ast.Add: x.node + y.node, ast.Sub: x.node - y.node}[type(op)], None)
         x, y = self.meet(x, y)
         node = Typed(ast.BinOp(x.node, op, y.node), x.dtype)
-        if x.dtype.kind in "bfc":
+        if x.dtype.kind in "bf" or (x.dtype.kind == "c" and not isinstance(op, ast.Mult)):
             return node
         if isinstance(op, ast.FloorDiv | ast.Mod):
             return node if x.dtype in (INT64, UINT64) else Typed(call(x.dtype.name, node.node), x.dtype)
@@ -251,9 +258,9 @@ class Writer:
     def call_function(self, name, *arguments, result=None):
         """A call of a function of intrinsics or mathlib: its name ends in the dtype of the first argument."""
         dtype = arguments[0].dtype
-        if dtype.kind != "f" and name not in OF_INTEGERS and name not in INTRINSIC_OPERATORS.values():
+        if dtype.kind != "f" and name not in OF_OTHERS[dtype.kind]:
             raise HostOnly
-        name = f"{name}_{SUFFIXES[dtype]}"
+        name = f"{name}_{(SUFFIXES | COMPLEX)[dtype]}"
         self.functions.add(name)
         return Typed(call(name, *[argument.node for argument in arguments]), result or dtype)
 
@@ -263,11 +270,7 @@ class Writer:
         return Typed(call("select", condition.node, x.node, y.node), x.dtype)
 
     def write_square(self, x):
-        if x.dtype.kind in "fiu":
-            return self.call_function("square", x)
-        if x.dtype.kind == "c" and isinstance(x.node, ast.Name):
-            return self.binary(ast.Mult(), x, x)
-        raise HostOnly
+        return self.call_function("square", x)
 
     def write_ldexp(self, x, exponent):
         return self.call_function("ldexp", x, exponent)
@@ -285,6 +288,8 @@ class Writer:
 
     def parts(self, z):
         """The real and the imaginary part."""
+        if isinstance(z.node, ast.Call) and z.node.func.id == "complex":
+            return [Typed(part, PARTS[z.dtype]) for part in z.node.args]
         return [Typed(ast.Attribute(z.node, part), PARTS[z.dtype]) for part in ("real", "imag")]
 
     def write_real(self, z):
@@ -308,6 +313,12 @@ class Writer:
         real = self.call_function("complex_quotient", a, b, *of_w)
         imag = self.call_function("complex_quotient", b, self.unary(ast.USub(), a), *of_w)
         return self.write_complex_of(real, imag)
+
+    def write_complex_reciprocal(self, z):
+        """The imaginary part of 1 / (a + b i) is minus the real part of 1 / (b + a i)."""
+        a, b = self.parts(z)
+        real, imag = self.call_function("complex_reciprocal", a, b), self.call_function("complex_reciprocal", b, a)
+        return self.write_complex_of(real, self.unary(ast.USub(), imag))
 
     # -------------------------------------------------------------------------------------------------- conversions
 

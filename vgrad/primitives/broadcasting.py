@@ -171,7 +171,7 @@ reduce_sum = Primitive(
 
 
 def convert_evaluate(operand, *, dtype):
-    if dtype.kind != "c" and np.iscomplexobj(operand):
+    if dtype.kind not in "cb" and np.iscomplexobj(operand):
         operand = np.real(operand)
     return np.asarray(operand).astype(dtype)[()]
 

@@ -205,7 +205,7 @@ SIGN = {
     "i": "select(x0 > 0, 1, select(x0 < 0, -1, 0))",
     "u": "select(x0 > 0, 1, 0)",
 }
-RECIPROCAL = {"f": "1 / x0", "c": "complex_divide(1, x0)"}
+RECIPROCAL = {"f": "1 / x0", "c": "complex_reciprocal(x0)"}
 RINT = {"f": "round_even(x0)", "c": "complex_of(round_even(real(x0)), round_even(imag(x0)))"}
 SPACING = {"f": "nextafter(x0, select(x0 < 0, -inf, inf)) - x0"}
 EUCLID = host("Euclid's algorithm takes a number of steps that depends on the values")
@@ -270,6 +270,7 @@ atanh = elementwise(
 def logistic_evaluate(x):
     if np.iscomplexobj(x):
         return 1 / (1 + np.exp(-x))
+    x = np.asarray(x, np.result_type(x) if np.result_type(x).kind == "f" else default_float())
     small = np.exp(-np.abs(x))  # never overflows
     return np.where(np.greater_equal(x, 0), 1, small)[()] / (1 + small)
 

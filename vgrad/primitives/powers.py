@@ -46,7 +46,7 @@ def integer_pow_text(*, y):
         text = "x0" if place == 0 else f"square({text})"
         if place and bit == "1":
             text += " * x0"
-    return text if y >= 0 else {"f": f"1 / ({text})", "c": f"complex_divide(1, {text})"}
+    return text if y >= 0 else {"f": f"1 / ({text})", "c": f"complex_reciprocal({text})"}
 
 
 def integer_pow_jvp(output, operands, tangents, *, y):

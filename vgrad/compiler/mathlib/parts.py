@@ -9,13 +9,14 @@ from numba import float32, int32
 from vgrad.compiler.intrinsics import abs_f32, abs_f64, bits_f32, bits_f64, select, shift_right_i32, subtract_i32
 from vgrad.compiler.mathlib.table import mathlib_function
 
+INT32 = "i32"  # the kind of a result
 # The least floats that are not denormal, and powers of two that make denormal ones so.
 NORMAL_F32, NORMAL_F64 = np.float32(2.0**-126), 2.0**-1022
 SCALE_F32, SCALE_F64 = np.float32(2.0**24), 2.0**54
 
 
 @mathlib_function
-def binary_exponent_f32(x) -> "i32":
+def binary_exponent_f32(x) -> INT32:
     """The exponent that frexp gives: x = m 2^e with 1/2 <= |m| < 1; 0 for zeros, infinities and NaN."""
     size = abs_f32(x)
     denormal = size < NORMAL_F32
@@ -25,7 +26,7 @@ def binary_exponent_f32(x) -> "i32":
 
 
 @mathlib_function
-def binary_exponent_f64(x) -> "i32":
+def binary_exponent_f64(x) -> INT32:
     size = abs_f64(x)
     denormal = size < NORMAL_F64
     biased = int32(bits_f64(select(denormal, size * SCALE_F64, size)) >> 52)
@@ -41,7 +42,7 @@ def complex_quotient_f32(a, b, c, d):
     first, second = select(by_real, a, b), select(by_real, b, a)
     ratio = small / large
     quotient = (first + second * ratio) * (float32(1) / (large + small * ratio))
-    return select(large == float32(0), first / abs_f32(large), quotient)
+    return select(by_real & (large == float32(0)), first / abs_f32(large), quotient)
 
 
 @mathlib_function
@@ -51,4 +52,21 @@ def complex_quotient_f64(a, b, c, d):
     first, second = select(by_real, a, b), select(by_real, b, a)
     ratio = small / large
     quotient = (first + second * ratio) * (1.0 / (large + small * ratio))
-    return select(large == 0.0, first / abs_f64(large), quotient)
+    return select(by_real & (large == 0.0), first / abs_f64(large), quotient)
+
+
+@mathlib_function
+def complex_reciprocal_f32(c, d):
+    """Real part of 1 / (c + d i), as NumPy's reciprocal."""
+    by_real = abs_f32(d) <= abs_f32(c)
+    large, small = select(by_real, c, d), select(by_real, d, c)
+    ratio = small / large
+    return select(by_real, float32(1), ratio) / (large + small * ratio)
+
+
+@mathlib_function
+def complex_reciprocal_f64(c, d):
+    by_real = abs_f64(d) <= abs_f64(c)
+    large, small = select(by_real, c, d), select(by_real, d, c)
+    ratio = small / large
+    return select(by_real, 1.0, ratio) / (large + small * ratio)
