@@ -38,8 +38,7 @@ from vgrad.compiler.runtime import (
     MAXIMUM_LANES,
     NAP,
     NAP_LENGTH,
-    ONE_COMPLEX64,
-    ONE_COMPLEX128,
+    ONES,
     POSITION,
     REGION,
     RESTORE_THREAD,
@@ -64,7 +63,6 @@ from vgrad.compiler.runtime import (
 
 WORD = ir.IntType(64)
 BYTE = ir.IntType(8)
-INT = ir.IntType(32)
 POINTER = ir.PointerType(BYTE)
 
 
@@ -192,8 +190,8 @@ def pause(typing_context):
             function = ir.FunctionType(ir.VoidType(), [])
             builder.call(builder.module.declare_intrinsic("llvm.x86.sse2.pause", (), function), [])
         elif platform.machine() in ("aarch64", "arm64"):
-            function = ir.FunctionType(ir.VoidType(), [INT])
-            builder.call(builder.module.declare_intrinsic("llvm.aarch64.hint", (), function), [INT(1)])
+            function = ir.FunctionType(ir.VoidType(), [ir.IntType(32)])
+            builder.call(builder.module.declare_intrinsic("llvm.aarch64.hint", (), function), [ir.IntType(32)(1)])
         return WORD(0)
 
     return types.int64(), generate
@@ -213,32 +211,6 @@ def call(typing_context, address, *words):
     return types.int64(types.int64, *[types.int64] * len(words)), generate
 
 
-def call_of_gemm(number):
-    """An intrinsic: call cblas_?gemm, row-major, with factors of the LLVM type `number`, or pointers to them."""
-
-    def definition(typing_context, address, transpose_a, transpose_b, m, n, k, one, a, lda, b, ldb, factor, c, ldc):
-        def generate(context, builder, signature, values):
-            address, transpose_a, transpose_b, m, n, k, one, a, lda, b, ldb, factor, c, ldc = values
-            if number is None:
-                one, factor = pointer(builder, one, BYTE), pointer(builder, factor, BYTE)
-            else:
-                one, factor = builder.sitofp(one, number), builder.sitofp(factor, number)
-            small = lambda value: builder.trunc(value, INT)
-            matrix = lambda value: pointer(builder, value, BYTE)
-            arguments = [INT(101), small(transpose_a), small(transpose_b), small(m), small(n), small(k), one, matrix(a)]
-            arguments += [small(lda), matrix(b), small(ldb), factor, matrix(c), small(ldc)]
-            function = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-            builder.call(pointer(builder, address, function), arguments)
-            return WORD(0)
-
-        return types.int64(*[types.int64] * 14), generate
-
-    return intrinsic(definition)
-
-
-call_sgemm, call_dgemm, call_complex_gemm = (call_of_gemm(kind) for kind in (ir.FloatType(), ir.DoubleType(), None))
-
-
 # Steps
 
 
@@ -249,17 +221,22 @@ def address_of(reference, bases, scratch, start):
     return origin + load(reference + 8) + start * load(reference + 16)
 
 
-def multiply(kind, function, transpose_a, transpose_b, m, n, k, a, lda, b, ldb, accumulate, c, ldc, services):
-    """C = A B or C += A B with the gemm of one kind, k > 0."""
-    transpose_a, transpose_b = 111 + transpose_a, 111 + transpose_b
-    if kind == 0:
-        call_sgemm(function, transpose_a, transpose_b, m, n, k, 1, a, lda, b, ldb, accumulate, c, ldc)
-    elif kind == 1:
-        call_dgemm(function, transpose_a, transpose_b, m, n, k, 1, a, lda, b, ldb, accumulate, c, ldc)
-    else:
-        one = services + 8 * (ONE_COMPLEX64 if kind == 2 else ONE_COMPLEX128)
-        factor = one if accumulate else services + 8 * ZERO
-        call_complex_gemm(function, transpose_a, transpose_b, m, n, k, one, a, lda, b, ldb, factor, c, ldc)
+def multiply(function, one, factor, transpose_a, transpose_b, m, n, k, a, lda, b, ldb, c, ldc):
+    """C = A B + factor C by Fortran's gemm, k > 0. It sees row-major matrices transposed: C' = B' A' + factor C'."""
+    words = stack(8)
+    # 78 and 84 are N and T. Words are little-endian: their first bytes are the int32 and the character that BLAS reads.
+    store(words, 84 if transpose_a else 78)
+    store(words + 8, 84 if transpose_b else 78)
+    store(words + 16, m)
+    store(words + 24, n)
+    store(words + 32, k)
+    store(words + 40, lda)
+    store(words + 48, ldb)
+    store(words + 56, ldc)
+    call(
+        function, words + 8, words, words + 24, words + 16, words + 32,
+        one, b, words + 48, a, words + 40, factor, c, words + 56,
+    )  # fmt: skip
     return 0
 
 
@@ -287,6 +264,8 @@ def run_gemm(step, bases, scratch, start, stop, services):
     if m == 1:
         ldc = n
     item = 16 if kind == 3 else (4 if kind == 0 else 8)
+    one = services + 8 * (ONES + 2 * kind)
+    factor = one if accumulate else services + 8 * ZERO
     for i in range(load(outer) + load(outer + 8) * extent):
         for j in range(load(inner) + load(inner + 8) * extent):
             c_matrix = c + i * load(outer + 32) + j * load(inner + 32)
@@ -294,8 +273,8 @@ def run_gemm(step, bases, scratch, start, stop, services):
                 a_matrix = a + i * load(outer + 16) + j * load(inner + 16)
                 b_matrix = b + i * load(outer + 24) + j * load(inner + 24)
                 multiply(
-                    kind, function, transpose_a, transpose_b, m, n, k,
-                    a_matrix, lda, b_matrix, ldb, accumulate, c_matrix, ldc, services,
+                    function, one, factor, transpose_a, transpose_b,
+                    m, n, k, a_matrix, lda, b_matrix, ldb, c_matrix, ldc,
                 )  # fmt: skip
             else:
                 for row in range(m):

@@ -60,13 +60,10 @@ TEAM_WORDS = CLAIMS + 8 * MAXIMUM_LANES
 STOP = -1
 
 # Words of the array of services: addresses of functions, and constants, for the native code.
-# fmt: off
-(
-    SAVE_THREAD, RESTORE_THREAD, CHECK_SIGNALS, VECTORCALL, INTEGER, DECREASE_REFERENCES,  # of Python
-    CLOCK, CLOCK_NAME, SYSTEM_CALL, SYSTEM_CALL_FUTEX, NAP, NAP_LENGTH,  # of the operating system
-    SPINS, ONE_COMPLEX64, ONE_COMPLEX128, _, ZERO, _, SERVICE_WORDS,  # a complex128 takes two words
-) = range(19)
-# fmt: on
+SAVE_THREAD, RESTORE_THREAD, CHECK_SIGNALS, VECTORCALL, INTEGER, DECREASE_REFERENCES = range(6)  # of Python
+CLOCK, CLOCK_NAME, SYSTEM_CALL, SYSTEM_CALL_FUTEX, NAP, NAP_LENGTH = range(6, 12)  # of the operating system
+SPINS = 12  # how often a thread looks before it sleeps
+ZERO, ONES, SERVICE_WORDS = 14, 16, 24  # factors for gemm, two words each: a zero, and a one of each of GEMM_KINDS
 
 GEMM_KINDS = {"float32": 0, "float64": 1, "complex64": 2, "complex128": 3}
 
@@ -108,7 +105,7 @@ def gemm_step(
 ):
     """C = A B, or C += A B: row-major matrices (m, k), (k, n), (m, n), stored as (k, m) or (n, k) where transposed.
 
-    address: from `blas.gemm(kind)`. kind: a key of GEMM_KINDS. m, n, k: ints or (constant, factor), see `affine`.
+    address: `blas.gemm(kind)`. kind: a key of GEMM_KINDS. m, n, k: ints or (constant, factor), see `affine`.
     a, b, c: References. lda, ldb, ldc: distances of rows, in elements (free where there is one row only).
     batch: at most two loops (count, stride of a, stride of b, stride of c), strides in bytes, count like m; outer
         loop first.
@@ -279,10 +276,9 @@ def services():
         if sys.platform == "linux" and platform.machine() in SYSTEM_CALLS:
             words[SYSTEM_CALL] = address_of(system.syscall)
             words[SYSTEM_CALL_FUTEX] = SYSTEM_CALLS[platform.machine()]
-    words[SPINS] = 1000
-    place = ctypes.addressof(words)
-    ctypes.c_float.from_address(place + 8 * ONE_COMPLEX64).value = 1
-    ctypes.c_double.from_address(place + 8 * ONE_COMPLEX128).value = 1
+    words[SPINS] = 3000  # some 50 us, about what it takes to wake a thread that sleeps
+    for dtype, kind in GEMM_KINDS.items():
+        np.frombuffer(words, dtype, 1, 8 * (ONES + 2 * kind))[0] = 1
     return words
 
 

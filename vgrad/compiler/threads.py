@@ -2,9 +2,9 @@
 
 Relies on compiler/runtime.py and config.
 
-One team serves the process: the thread that calls `run` leads, num_threads() - 1 workers help. Workers are Python threads
-that sit in native code without the GIL; after a region they spin for some microseconds, then they sleep until the next.
-While one program has the team, others run on their own thread alone, with the same results.
+One team serves the process: the thread that calls `run` leads, the workers help. Workers are Python threads that sit in
+native code without the GIL; after a region they spin for some microseconds, then they sleep until the next. While one
+program has the team, others run on their own thread alone, with the same results.
 """
 
 import atexit
@@ -80,7 +80,8 @@ def team_of(threads):
 def run(code, bases, n_bases, threads=1, callback=None):
     """Execute an assembled program.
 
-    code, bases: addresses (ints) or ctypes arrays of int64; `bases` is read only. threads: 1 for the calling thread alone.
+    code, bases: addresses (ints) or ctypes arrays of int64; `bases` is not changed.
+    threads: how many may share its regions; 1 for the calling thread alone.
     callback: called for HOST instructions as callback(identifier, address of an array of addresses).
     Errors: what `callback` raised; KeyboardInterrupt from the backward jumps of loops. The program ends there.
     """
@@ -129,6 +130,4 @@ def after_fork_in_child():
 
 atexit.register(stop)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child
-    )
+    os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)
