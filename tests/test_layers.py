@@ -49,6 +49,8 @@ THIRD_PARTIES = {
     "llvmlite": "compiler",
 }
 LAZY = {"scipy", "opt_einsum", "numba", "llvmlite"}  # imported inside functions: they take longer than vgrad itself
+# The compiler is imported at the first compiled call; of it these, with Numba, only if something must be compiled then.
+COMPILING = tuple(f"vgrad.compiler.{name}" for name in ("frontend", "intrinsics", "mathlib", "native"))
 
 
 def module_of(path):
@@ -123,7 +125,17 @@ def test_no_module_imports_itself_in_a_circle():
 def test_imports_stand_at_the_top(path):
     for module, inside in imports_of(path):
         if inside:
-            assert module.split(".")[0] in LAZY, f"{module} is imported inside a function"
+            lazy = module.split(".")[0] in LAZY or module.startswith("vgrad.compiler")
+            assert lazy, f"{module} is imported inside a function"
+
+
+@every_file
+def test_the_compiler_is_imported_at_its_first_use(path):
+    own = module_of(path)
+    for module, inside in imports_of(path):
+        if not inside and not own.startswith(COMPILING):
+            assert not module.startswith(COMPILING), f"{module} must be imported where something is compiled"
+            assert room_of(own) == "compiler" or not module.startswith("vgrad.compiler"), f"{module}: at its first use"
 
 
 @every_file
@@ -135,17 +147,24 @@ def test_third_parties_are_fenced(path):
             continue
         assert name in THIRD_PARTIES, f"{module} is not a dependency"
         assert place.startswith(THIRD_PARTIES[name]), f"{name} belongs into {THIRD_PARTIES[name]} alone"
-        assert inside or name not in LAZY or place.startswith("compiler"), f"{name} must be imported at its first use"
+        own = module_of(path)
+        early = name == "llvmlite" and room_of(own) == "compiler" or own.startswith(COMPILING)
+        assert inside or name not in LAZY or early, f"{name} must be imported at its first use"
+
+
+def loaded_modules(statement):
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
 
 
 def loaded(statement):
-    code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
-    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+    return {module.split(".")[0] for module in loaded_modules(statement)}
 
 
 def test_import_vgrad_loads_nothing_slow():
     slow = {"numba", "llvmlite", "scipy", "opt_einsum", "sklearn", "matplotlib", "jax", "torch", "autograd"}
     assert not loaded("import vgrad") & slow
+    assert not loaded_modules("import vgrad, vgrad.numpy, vgrad.lax") & {"vgrad.compiler"}
 
 
 def test_an_eager_gradient_needs_no_numba():
