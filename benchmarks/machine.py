@@ -21,13 +21,13 @@ def processor():
     return f"{name}, {os.cpu_count()} CPUs"
 
 
-def copy_rate(size, threads, repeats=20):
-    """Bytes read and written a second, at best, copying `size` bytes on `threads` threads at once."""
+def copy_rate(size, threads, duration):
+    """Bytes read and written a second, at best in so many seconds, copying `size` bytes on `threads` threads."""
     source, target = np.ones(size, np.uint8), np.ones(size, np.uint8)
     pieces = [slice(i * size // threads, (i + 1) * size // threads) for i in range(threads)]
-    best = float("inf")
+    best, end = float("inf"), time.perf_counter() + duration
     with ThreadPoolExecutor(threads) as pool:
-        for _ in range(repeats):
+        while time.perf_counter() < end:
             start = time.perf_counter()
             list(pool.map(lambda piece: np.copyto(target[piece], source[piece]), pieces))
             best = min(best, time.perf_counter() - start)

@@ -41,7 +41,6 @@ BASELINE = "jax"
 TOLERANCE = 2e-4
 LONGEST = 20.0  # seconds that one implementation may spend in bursts of one row; at least three rounds are run
 GIGABYTE = 1 << 30
-UNKNOWN_SETTINGS = set()  # of vgrad: a checkout from before a setting refuses it (find_unknown_settings)
 
 
 def say(text):
@@ -69,8 +68,9 @@ def environment(implementation, threads, cache=None, dtype="float32"):
         variables[name] = str(threads)
     if implementation == "vgrad":
         variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(FOLDER.parent), variables.get("PYTHONPATH")]))
-        settings = {"VGRAD_NUM_THREADS": str(threads), "VGRAD_CACHE_DIR": cache}
-        variables |= {name: value for name, value in settings.items() if value and name not in UNKNOWN_SETTINGS}
+        variables["VGRAD_NUM_THREADS"] = str(threads)
+        if cache:
+            variables["VGRAD_CACHE_DIR"] = cache
     if implementation == "jax":
         variables["JAX_PLATFORMS"] = "cpu"
         if dtype == "float64":
@@ -396,28 +396,17 @@ def plan(options):
                 yield workload, mode, batch, bool(fitting) and batch == fitting[len(fitting) // 2], note
 
 
-def find_unknown_settings(options):
-    """So that checkouts can be compared: leave out what this one does not know, and say so."""
-    for name, value in (("VGRAD_NUM_THREADS", "1"), ("VGRAD_CACHE_DIR", tempfile.gettempdir())):
-        variables = environment("vgrad", 1) | {name: value}
-        ask = [options.pythons["vgrad"], "-c", "import vgrad.config"]
-        if subprocess.run(ask, env=variables, capture_output=True, check=False).returncode:
-            UNKNOWN_SETTINGS.add(name)
-            print(f"this vgrad does not know {name}: left out")
-
-
 def facts(options):
     """What the machine can do, measured now; starts every interpreter once, so that files are in memory."""
     child_python = options.pythons["vgrad"]
     for folder in (FOLDER.parent / "vgrad", FOLDER):
         subprocess.run([child_python, "-m", "compileall", "-q", str(folder)], env=environment("vgrad", 1), check=False)
-    if "vgrad" in options.impl:
-        find_unknown_settings(options)
+    duration = 0.2 if options.quick else 1.5  # the best of so many seconds: others may be using the machine
     rates, versions, broken = {}, {}, {}
     for implementation in options.impl:
         say(f"matrix products of {implementation}")
         try:
-            child = Child(options, implementation)
+            child = Child(options, implementation, duration=duration)
             child.close()
             rates[implementation], versions[implementation] = child.first["sgemm"], child.first["version"]
         except Failure as failure:
@@ -425,7 +414,7 @@ def facts(options):
     if not rates:
         raise SystemExit(f"no implementation works: {broken}")
     say("copying memory")
-    options.copies = {str(size): copy_rate(size, options.threads) for size in COPIES}
+    options.copies = {str(size): copy_rate(size, options.threads, duration) for size in COPIES}
     options.sgemm = max(rates.values())
     print(f"{processor()}; {options.threads} threads; load {os.getloadavg()[0]:.1f}")
     print("  ".join(f"{name} {version}" for name, version in versions.items()))
