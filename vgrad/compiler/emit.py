@@ -1,0 +1,688 @@
+"""The source of a kernel: Python that Numba compiles, with sizes and strides as arguments.
+
+Relies on schedule and expressions. assemble hands the source to build and the arguments to the runtime.
+
+    def kernel(start, stop, x0, x1, n0, s0):
+        for i0 in range(start, stop):               the outer axes; i0 is cut among tiles and lanes
+            a = ...                                 once per element of the outer axes
+            for j0 in range(n0):                    a phase: the inner axes
+                ...
+
+Names: i outer axes, j inner axes, x arrays, n sizes, s strides, t values, r reductions. Equal structure gives equal
+text whatever the sizes, so that kernels are compiled once.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from vgrad.compiler.arrays import Array, Buffer
+from vgrad.compiler.expressions import expression, number, template
+from vgrad.compiler.schedule import POSITIONS
+from vgrad.compiler.values import (
+    Constant,
+    Cumulated,
+    Elementwise,
+    Gathered,
+    RandomBits,
+    Sliced,
+    View,
+    along,
+    moved,
+)
+from vgrad.primitives.indexing import missing_value
+
+SHORT = {"float": "f", "int": "i", "uint": "u", "complex": "c", "bool": "b"}
+RECOMPUTED = 6  # an inner value that costs less than so many additions is computed again by a later phase
+COMBINE = {
+    "sum": "x0 + x1", "prod": "x0 * x1", "max": "maximum(x0, x1)", "min": "minimum(x0, x1)", "and": "x0 & x1",
+    "or": "x0 | x1", "logaddexp": "logaddexp(x0, x1)",
+}  # fmt: skip
+COMBINE_BOOL = {"sum": "x0 | x1", "prod": "x0 & x1", "max": "x0 | x1", "min": "x0 & x1", "and": "x0 & x1", "or": "x0 | x1"}
+INT64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
+
+
+def combine(kind, dtype, first, second):
+    """The text that combines two elements of a reduction."""
+    text = (COMBINE_BOOL if dtype == BOOL else COMBINE)[kind]
+    code, _ = template(text, (dtype, dtype), (dtype, dtype), dtype)
+    return code.format(first, second)
+
+
+def identity_of(kind, dtype):
+    """The number that a reduction starts from."""
+    if kind in ("sum", "or"):
+        return dtype.type(0)
+    if kind == "prod":
+        return dtype.type(1)
+    if kind == "and":
+        return dtype.type(True if dtype == BOOL else -1 if dtype.kind == "i" else np.iinfo(dtype).max)
+    lowest = kind in ("max", "argmax", "logaddexp")
+    if dtype.kind == "f":
+        return dtype.type(-np.inf if lowest else np.inf)
+    if dtype == BOOL:
+        return np.bool_(not lowest)
+    return dtype.type(np.iinfo(dtype).min if lowest else np.iinfo(dtype).max)
+
+
+def kind_of(dtype):
+    name = dtype.name
+    letters = name.rstrip("0123456789")
+    return "*b1" if dtype == BOOL else "*" + SHORT[letters] + name[len(letters) :]
+
+
+class Address:
+    """A place in an array: strides by kernel axis, and texts of computed offsets."""
+
+    __slots__ = ("pointer", "strides", "terms", "writes", "whole", "span")
+
+    def __init__(self, pointer, strides, terms=(), writes=False, whole=False, span=0):
+        self.pointer = pointer
+        self.strides = strides
+        self.terms = terms
+        self.writes = writes
+        self.whole = whole  # the computed part may reach any row of the array
+        self.span = span
+
+
+class Access(NamedTuple):
+    """What a kernel does with a buffer: the distance of its rows along the first outer axis (None: not by rows)."""
+
+    buffer: Buffer
+    writes: bool
+    row: int | None
+
+
+class Emitted(NamedTuple):
+    """A kernel's source and its arguments.
+
+    references      (Buffer, offset in elements) per pointer; scratch rows are buffers of kind "lane"
+    integers        sizes and strides, after the pointers
+    extent, unit    the axis that is cut: its length, and how many steps of the first loop one of it makes
+    label           of that axis
+    partial         {buffer: (kind, size)}: reductions over the cut axis, to be combined over lanes
+    filled          [(Array, kind)]: reductions that keep the cut axis and must start from the identity
+    """
+
+    text: str
+    kinds: tuple
+    references: tuple
+    integers: tuple
+    extent: int
+    unit: int
+    label: int | None
+    accesses: tuple
+    partial: dict
+    filled: tuple
+    flops: float
+    bytes: float
+
+
+class Emitter:
+    def __init__(self, kernel):
+        self.kernel = kernel
+        self.outer, self.inner = list(kernel.outer), list(kernel.inner)
+        if not kernel.split:
+            self.inner = []
+        self.inner_set = set(self.inner)
+        self.pointers = {}  # (buffer, offset) -> name
+        self.references = []
+        self.dtypes = []
+        self.addresses = []
+        self.numbers = {}  # what an integer argument is for -> name
+        self.integers = []
+        self.ranks = {}
+        self.counts = {}
+        self.segments = {0: []}  # lines of the outer level, before and between phases
+        self.phases = {}  # number -> lines
+        self.first = []  # lines before all loops
+        self.last = []  # lines after all loops
+        self.outer_names = {}
+        self.phase_names = {}
+        self.kept = {}  # root -> (phase in which it was computed, Array or None)
+        self.partial = {}
+        self.filled = []
+        self.operations = 0
+        self.cut = self.outer[0] if self.outer and not kernel.serial else None
+        self.stored = {root for root in kernel.roots if is_stored(root)}
+
+    # ---------------------------------------------------------------------------------------------------- names, text
+
+    def name(self, letter):
+        self.counts[letter] = self.counts.get(letter, 0) + 1
+        return f"{letter}{self.counts[letter] - 1}"
+
+    def pointer(self, buffer, offset):
+        key = (id(buffer), offset)
+        if key not in self.pointers:
+            self.pointers[key] = self.name("x")
+            self.references.append((buffer, offset))
+            self.dtypes.append(buffer.dtype)
+        return self.pointers[key]
+
+    def integer(self, key, value, letter="s"):
+        """The name of an integer argument; one for each use, so that equal sizes do not make another text."""
+        if key not in self.numbers:
+            self.numbers[key] = self.name(letter)
+            self.integers.append(value)
+        return self.numbers[key]
+
+    def address(self, array, index, terms=(), writes=False, whole=False):
+        """Where the array's element at `index` lies."""
+        offset, strides = array.offset, {}
+        for (constant, own), stride in zip(index, array.strides):
+            offset += constant * stride
+            for axis, coefficient in own:
+                strides[axis] = strides.get(axis, 0) + coefficient * stride
+        made = Address(self.pointer(array.buffer, offset), strides, terms, writes, whole, offset)
+        self.addresses.append((array.buffer, offset, made))
+        return made
+
+    # ----------------------------------------------------------------------------------------------------- the phases
+
+    def rank(self, value):
+        """How many phases must have ended before an element of the value can be computed."""
+        key = id(value)
+        if key not in self.ranks:
+            root = value.root
+            if root is not None and root.place is self.kernel and root.value is value:
+                self.ranks[key] = self.rank_of_root(root)
+            elif value.is_leaf:
+                self.ranks[key] = 0
+            else:
+                self.ranks[key] = self.rank_of_requests(value)
+        return self.ranks[key]
+
+    def rank_of_requests(self, value):
+        index = tuple([(0, ())] * len(value.shape))
+        return max([self.rank(operand) for operand, _ in value.requests(index)], default=0)
+
+    def rank_of_root(self, root):
+        element = root.element
+        own = self.rank_of_requests(element) if element is root.value and root.kind == "store" else self.rank(element)
+        return own + 1 if root.kind == "reduce" and self.is_inner(root) else own
+
+    def is_inner(self, root):
+        """Whether the root's loops include the inner axes."""
+        return any([axis in self.inner_set for axis in self.kernel.axes[root]])
+
+    # ---------------------------------------------------------------------------------------------------- the elements
+
+    def place_of(self, value, index, phase):
+        """(names, lines) where an element of the value belongs: the outer level, or the phase."""
+        if phase is not None and any([axis in self.inner_set for _, terms in index for axis, _ in terms]):
+            return self.phase_names[phase], self.phases[phase]
+        return self.outer_names, self.segments.setdefault(self.rank(value), [])
+
+    def element(self, value, index, phase):
+        """The name (or number) of the value's element at `index`, whose computation is written where it belongs."""
+        if isinstance(value, Constant) and not value.is_leaf:
+            return number(value.number, value.dtype)
+        while isinstance(value, View) and not value.is_leaf:
+            index = value.pull(index)
+            value = value.operand
+            if isinstance(value, Constant) and not value.is_leaf:
+                return number(value.number, value.dtype)
+        root = value.root
+        if root is not None and root.place is self.kernel and root.value is value:
+            return self.own_element(value, root, index, phase)
+        names, lines = self.place_of(value, index, phase)
+        key = (id(value), index)
+        if key not in names:
+            names[key] = self.load(value.array, index, lines) if value.is_leaf else self.compute(value, index, phase, lines)
+        return names[key]
+
+    def own_element(self, value, root, index, phase):
+        """An element of a value that this kernel itself forms or reduces to."""
+        if root.kind == "reduce":
+            return self.outer_names[root]
+        names, lines = self.place_of(value, index, phase)
+        key = (id(value), index)
+        if key in names:
+            return names[key]
+        if names is self.outer_names:
+            names[key] = self.compute(value, index, None, lines)
+            return names[key]
+        before = self.kept.get(root)
+        if before is not None and before[0] != phase:
+            if root in self.stored:
+                names[key] = self.load(root.target, index, lines)
+                return names[key]
+            if value.cost >= RECOMPUTED:
+                names[key] = self.load(self.keep(root, *before), index, lines)
+                return names[key]
+        names[key] = self.compute(value, index, phase, lines)
+        if before is None:
+            self.kept[root] = (phase, None, key)
+        return names[key]
+
+    def keep(self, root, phase, array, key):
+        """Scratch in which an inner value waits for later phases; the phase that computed it writes it."""
+        if array is None:
+            sizes = [self.kernel.sizes[axis] for axis in self.inner]
+            buffer = Buffer("lane", root.value.dtype, math.prod(sizes))
+            buffer.row = 0
+            axes = self.kernel.axes[root]
+            strides, step = {}, 1
+            for axis in reversed(self.inner):
+                strides[axis] = step
+                step *= self.kernel.sizes[axis]
+            array = Array(buffer, root.value.shape, tuple([strides.get(axis, 0) for axis in axes]))
+            self.kept[root] = (phase, array, key)
+            self.store(array, key[1], self.phase_names[phase][key], self.phases[phase])
+        return array
+
+    def load(self, array, index, lines, terms=(), whole=False):
+        name = self.name("t")
+        address = self.address(array, index, terms, whole=whole)
+        suffix = " != 0" if array.dtype == BOOL else ""
+        lines.append((f"{name} = ", address, suffix))
+        return name
+
+    def store(self, array, index, text, lines, terms=()):
+        address = self.address(array, index, terms, writes=True, whole=bool(terms))
+        lines.append(("", address, f" = {f'uint8({text})' if array.dtype == BOOL else text}"))
+
+    def compute(self, value, index, phase, lines):
+        if isinstance(value, Elementwise):
+            operands = [self.element(operand, own, phase) for operand, own in value.requests(index)]
+            text, _ = expression(value.primitive, value.params, value.operand_types, value.output_type, operands)
+            self.operations += value.cost
+        elif isinstance(value, Gathered):
+            return self.gather(value, index, phase, lines)
+        elif isinstance(value, Sliced):
+            terms = self.shifts(value.starts, value.table.shape, value.shape, value.table.array.strides, phase, lines)
+            return self.load(value.table.array, index, lines, terms, whole=True)
+        elif isinstance(value, RandomBits):
+            text = self.random_bits(value, index, phase, lines)
+        elif isinstance(value, Constant):
+            text = number(value.number, value.dtype)
+        elif isinstance(value, View):
+            return self.element(value.operand, value.pull(index), phase)
+        else:
+            raise TypeError(f"no code for {value!r}")
+        name = self.name("t")
+        lines.append((f"{name} = {text}",))
+        return name
+
+    def gather(self, value, index, phase, lines):
+        array = value.table.array
+        terms, checks = [], []
+        for axis, (each, own) in zip(value.axes, value.requests(index)):
+            place = self.element(each, own, phase)
+            length = self.integer((id(value), "length", axis), array.shape[axis], "n")
+            step = self.integer((id(value), "step", axis), array.strides[axis])
+            name = self.name("k")
+            lines.append((f"{name} = int64({place})",))
+            lines.append((f"{name} = select({name} < 0, {name} + {length}, {name})",))
+            if value.outside != "clip":
+                checks.append(f"({name} >= 0) & ({name} < {length})")
+            lines.append((f"{name} = select({name} < 0, 0, select({name} >= {length}, {length} - 1, {name}))",))
+            terms.append(f"{name} * {step}")
+        if value.outside == "clip":
+            return self.load(array, value.table_index(index), lines, tuple(terms), whole=True)
+        inside = self.name("t")
+        lines.append((f"{inside} = {' & '.join([f'({check})' for check in checks])}",))
+        lost = missing_value(value.dtype) if value.outside == "fill" else value.dtype.type(0)
+        if 0 in [array.shape[axis] for axis in value.axes]:
+            return number(lost, value.dtype)
+        taken = self.load(array, value.table_index(index), lines, tuple(terms), whole=True)
+        name = self.name("t")
+        lines.append((f"{name} = select({inside}, {taken}, {number(lost, value.dtype)})",))
+        return name
+
+    def shifts(self, starts, lengths, sizes, strides, phase, lines):
+        """Terms of an address that shift a slice of these sizes to its starts, clamped so that it fits."""
+        terms = []
+        for axis, start in enumerate(starts):
+            if start is None:
+                continue
+            place = self.element(start, (), phase)
+            length = self.integer((id(start), axis, "length"), lengths[axis], "n")
+            last = self.integer((id(start), axis, "last"), lengths[axis] - sizes[axis], "n")
+            step = self.integer((id(start), axis, "step"), strides[axis])
+            name = self.name("k")
+            lines.append((f"{name} = int64({place})",))
+            lines.append((f"{name} = select({name} < 0, {name} + {length}, {name})",))
+            lines.append((f"{name} = select({name} < 0, 0, select({name} > {last}, {last}, {name}))",))
+            terms.append(f"{name} * {step}")
+        return tuple(terms)
+
+    def random_bits(self, value, index, phase, lines):
+        keys = [self.element(each, own, phase) for each, own in value.requests(index)]
+        own = index[value.rank :]
+        step, constant, pieces = 1, 0, []
+        for place, ((shift, terms), length) in enumerate(zip(reversed(own), reversed(value.shape[value.rank :]))):
+            constant += shift * step
+            for number_, (axis, coefficient) in enumerate(terms):
+                key = (id(value), index, place, number_)
+                pieces += [("axis", axis, self.integer((*key, "step"), coefficient * step)), " + "]
+            step *= length
+        pieces.append(self.integer((id(value), index, "constant"), constant))
+        counter = self.name("k")
+        lines.append((f"{counter} = ", *pieces))
+        self.operations += 60
+        return f"random_bits_u{8 * value.dtype.itemsize}({keys[0]}, {keys[1]}, {counter})"
+
+    # ------------------------------------------------------------------------------------------------------- the roots
+
+    def emit(self):
+        for root in self.kernel.roots:
+            self.emit_root(root)
+        return self.finish()
+
+    def index_of(self, root):
+        axes = self.kernel.axes[root]
+        index = [along(axis) if axis is not None else (0, ()) for axis in axes]
+        if isinstance(root.value, Cumulated) and root.value.reverse:
+            place = root.value.axis
+            index[place] = moved(index[place], -1, root.shape[place] - 1)
+        return tuple(index)
+
+    def renamed(self, index, root):
+        """An index in the root's own axes, in the kernel's."""
+        axes = self.kernel.axes[root]
+        return tuple([(c, tuple([(axes[axis], k) for axis, k in terms])) for c, terms in index])
+
+    def phase_for(self, root):
+        """The phase of the root's loop over inner axes, None for a root of the outer level."""
+        if not self.is_inner(root):
+            return None
+        element = root.element
+        own = self.rank_of_requests(element) if element is root.value and root.kind == "store" else self.rank(element)
+        if root.kind == "scatter":
+            own = max([own, *[self.rank(each) for each in root.dynamic[0]]])
+        self.phases.setdefault(own + 1, [])
+        self.phase_names.setdefault(own + 1, {})
+        return own + 1
+
+    def emit_root(self, root):
+        index, phase = self.index_of(root), self.phase_for(root)
+        if root.kind == "store":
+            self.emit_store(root, index, phase)
+        elif root.kind == "reduce":
+            self.emit_reduction(root, index, phase)
+        elif root.kind == "cumulate":
+            self.emit_cumulation(root, index, phase)
+        elif root.kind == "add":
+            self.emit_addition(root, index, phase)
+        else:
+            self.emit_scatter(root, index, phase)
+
+    def lines_of(self, phase, rank=0):
+        return self.segments.setdefault(rank, []) if phase is None else self.phases[phase]
+
+    def emit_store(self, root, index, phase):
+        if root not in self.stored:
+            return  # those of the kernel that need it compute it in place
+        if root.value is None:
+            text, rank = self.element(root.element, index, phase), self.rank(root.element)
+        else:
+            text, rank = self.own_element(root.value, root, index, phase), self.rank_of_root(root)
+        lines, terms = self.lines_of(phase, rank), ()
+        if root.dynamic is not None:
+            starts, lengths, sizes = root.dynamic
+            terms = self.shifts(starts, lengths, sizes, root.target.strides, phase, lines)
+        self.store(root.target, index, text, lines, terms)
+
+    def emit_reduction(self, root, index, phase):
+        value, dtype = root.value, root.value.dtype
+        kind = value.kind
+        if kind in POSITIONS:
+            self.emit_position(root, index, phase)
+            return
+        element = self.element(root.element, index, phase)
+        axes = self.kernel.value_axes(root)
+        kept = {axis for axis in axes if axis is not None}
+        own_index = tuple([along(axis) if axis is not None else (0, ()) for axis in axes])
+        reduces_inner = phase is not None and not kept & self.inner_set
+        self.operations += 1
+        rank = self.rank(root.element)
+        if reduces_inner:
+            name = self.name("r")
+            start = number(identity_of(kind, dtype), dtype)
+            self.segments.setdefault(phase - 1, []).append((f"{name} = {start}",))
+            self.phases[phase].append((f"{name} = {combine(kind, dtype, name, element)}",))
+            element, rank, lines = name, phase, self.segments.setdefault(phase, [])
+            if kept == set(self.outer):
+                self.outer_names[root] = name
+                if root in self.stored:
+                    self.store(root.target, own_index, name, lines)
+                return
+        else:
+            lines = self.lines_of(phase, rank)
+        self.accumulate(root, kind, dtype, own_index, kept, element, lines)
+
+    def accumulate(self, root, kind, dtype, index, kept, element, lines):
+        """A reduction that is complete only when the kernel ends: add the element to what lies in memory."""
+        target = root.target
+        if self.cut in kept:
+            self.filled.append((target, kind))
+        else:
+            self.partial[target.buffer] = (kind, target.buffer.size)
+        address = self.address(target, index, writes=True)
+        if kept:
+            self.accumulate_at(address, kind, dtype, element, lines)
+            return
+        name = self.name("r")
+        self.first.append((f"{name} = {number(identity_of(kind, dtype), dtype)}",))
+        lines.append((f"{name} = {combine(kind, dtype, name, element)}",))
+        self.accumulate_at(address, kind, dtype, name, self.last)
+
+    def accumulate_at(self, address, kind, dtype, element, lines):
+        before = self.name("t")
+        lines.append((f"{before} = ", address, " != 0" if dtype == BOOL else ""))
+        text = combine(kind, dtype, before, element)
+        lines.append(("", address, f" = {f'uint8({text})' if dtype == BOOL else text}"))
+
+    def emit_position(self, root, index, phase):
+        value, operand = root.value, root.value.operand
+        best, position = self.name("r"), self.name("r")
+        if phase is None:  # one element: its position is 0
+            lines = self.segments.setdefault(self.rank(root.element), [])
+            lines.append((f"{position} = 0",))
+            rank = self.rank(root.element)
+        else:
+            start = self.segments.setdefault(phase - 1, [])
+            start.append((f"{best} = {number(identity_of(value.kind, operand.dtype), operand.dtype)}",))
+            start.append((f"{position} = 0",))
+            element = self.element(root.element, index, phase)
+            lines = self.phases[phase]
+            sign = ">" if value.kind == "argmax" else "<"
+            better = f"{element} {sign} {best}"
+            if operand.dtype == BOOL:
+                better = f"{element} & (not {best})" if value.kind == "argmax" else f"(not {element}) & {best}"
+            elif operand.dtype.kind == "f":
+                better = f"({better}) | (({element} != {element}) & ({best} == {best}))"
+            name = self.name("t")
+            axis = self.kernel.axes[root][value.axes[0]]
+            lines.append((f"{name} = {better}",))
+            lines.append((f"{best} = select({name}, {element}, {best})",))
+            lines.append((f"{position} = select({name}, ", ("axis", axis), f", {position})"))
+            rank = phase
+        self.outer_names[root] = position
+        if root in self.stored:
+            own = tuple([along(axis) if axis is not None else (0, ()) for axis in self.kernel.value_axes(root)])
+            self.store(root.target, own, position, self.segments.setdefault(rank, []))
+
+    def emit_cumulation(self, root, index, phase):
+        value = root.value
+        if phase is None:  # one element
+            self.store(root.target, index, self.element(root.element, index, phase), self.segments[0])
+            return
+        name = self.name("r")
+        start = number(identity_of(value.kind, value.dtype), value.dtype)
+        self.segments.setdefault(phase - 1, []).append((f"{name} = {start}",))
+        element = self.element(root.element, index, phase)
+        lines = self.phases[phase]
+        lines.append((f"{name} = {combine(value.kind, value.dtype, name, element)}",))
+        self.store(root.target, index, name, lines)
+
+    def emit_addition(self, root, index, phase):
+        element = self.element(root.element, index, phase)
+        address = self.address(root.target, self.renamed(root.index, root), writes=True)
+        self.accumulate_at(address, "sum", root.target.dtype, element, self.lines_of(phase, self.rank(root.element)))
+
+    def emit_scatter(self, root, index, phase):
+        indices, axes, operation = root.dynamic
+        rank = max([self.rank(root.element), *[self.rank(each) for each in indices]])
+        lines = self.lines_of(phase, rank)
+        element = self.element(root.element, index, phase)
+        starts = root.starts()[1:]
+        target = root.target
+        terms, checks = [], []
+        for axis, (each, own) in zip(axes, starts):
+            place = self.element(each, self.renamed(own, root), phase)
+            length = self.integer((id(root), "length", axis), target.shape[axis], "n")
+            step = self.integer((id(root), "step", axis), target.strides[axis])
+            name = self.name("k")
+            lines.append((f"{name} = int64({place})",))
+            lines.append((f"{name} = select({name} < 0, {name} + {length}, {name})",))
+            checks.append(f"({name} >= 0) & ({name} < {length})")
+            terms.append(f"{name} * {step}")
+        rest = iter(index[len(index) - (len(target.shape) - len(axes)) :])
+        own_index = tuple([(0, ()) if axis in axes else next(rest) for axis in range(len(target.shape))])
+        lines.append((f"if {' & '.join([f'({check})' for check in checks])}:",))
+        inner = []
+        address = self.address(target, own_index, tuple(terms), writes=True, whole=True)
+        if operation == "set":
+            inner.append(("", address, f" = {f'uint8({element})' if target.dtype == BOOL else element}"))
+        else:
+            kind = {"add": "sum", "multiply": "prod", "minimum": "min", "maximum": "max"}[operation]
+            self.accumulate_at(address, kind, target.dtype, element, inner)
+        lines.extend([("    ", *line) for line in inner])
+
+    # --------------------------------------------------------------------------------------------------------- the text
+
+    def finish(self):
+        merged = self.merge_axes()
+        outer = [axis for axis in self.outer if axis not in merged]
+        inner = [axis for axis in self.inner if axis not in merged]
+        self.loop_names = {axis: f"i{place}" for place, axis in enumerate(outer)}
+        self.loop_names.update({axis: f"j{place}" for place, axis in enumerate(inner)})
+        lengths = self.lengths(merged)
+        body = []
+        depth = 1
+        for line in self.first:
+            body.append((depth, self.render(line)))
+        for place, axis in enumerate(outer):
+            if place == 0 and self.cut is not None:
+                body.append((depth, f"for {self.loop_names[axis]} in range(start, stop):"))
+            else:
+                size = self.integer(("size", axis), lengths[axis], "n")
+                body.append((depth, f"for {self.loop_names[axis]} in range({size}):"))
+            depth += 1
+        for number_ in range(max([*self.segments, *self.phases], default=0) + 1):
+            if number_ in self.phases:
+                inside = depth
+                for axis in inner:
+                    size = self.integer(("size", axis), lengths[axis], "n")
+                    body.append((inside, f"for {self.loop_names[axis]} in range({size}):"))
+                    inside += 1
+                lines = self.phases[number_] or [("pass",)]
+                body.extend([(inside, self.render(line)) for line in lines])
+            body.extend([(depth, self.render(line)) for line in self.segments.get(number_, [])])
+        if depth > 1 and not any(self.segments.values()) and not self.phases:
+            body.append((depth, "pass"))
+        for line in self.last:
+            body.append((1, self.render(line)))
+        parameters = ["start", "stop", *[f"x{n}" for n in range(len(self.references))], *self.numbers.values()]
+        text = f"def kernel({', '.join(parameters)}):\n"
+        text += "".join([f"{'    ' * level}{line}\n" for level, line in body]) or "    pass\n"
+        kinds = ("i64", "i64", *[kind_of(dtype) for dtype in self.dtypes], *["i64"] * len(self.integers))
+        extent = 1 if self.cut is None else self.kernel.sizes[self.cut]
+        unit = 1 if self.cut is None else lengths[outer[0]] // extent if extent else 1
+        return Emitted(
+            text, kinds, tuple(self.references), tuple(self.integers), extent, unit,
+            None if self.cut is None else self.kernel.labels[self.cut],
+            tuple(self.row_accesses()), self.partial, tuple(self.filled),
+            self.operations * math.prod(self.kernel.sizes), self.touched_bytes(),
+        )  # fmt: skip
+
+    def merge_axes(self):
+        """Axes that join the next one: all addresses step through both as through one. They need no loop."""
+        if any([isinstance(piece, tuple) for line in self.all_lines() for piece in line]):
+            return set()  # an index is used as a number
+        merged = set()
+        for group in (self.outer, self.inner):
+            for first, second in zip(group, group[1:]):
+                size = self.kernel.sizes[second]
+                if all([a.strides.get(first, 0) == size * a.strides.get(second, 0) for _, _, a in self.addresses]):
+                    merged.add(first)
+        return merged
+
+    def lengths(self, merged):
+        """Lengths of the loops that remain."""
+        result = {}
+        for group in (self.outer, self.inner):
+            length = 1
+            for axis in group:
+                length *= self.kernel.sizes[axis]
+                if axis not in merged:
+                    result[axis] = length
+                    length = 1
+        return result
+
+    def all_lines(self):
+        for lines in [self.first, self.last, *self.segments.values(), *self.phases.values()]:
+            yield from lines
+
+    def render(self, line):
+        pieces = []
+        for piece in line:
+            if isinstance(piece, Address):
+                pieces.append(self.render_address(piece))
+            elif isinstance(piece, tuple):
+                name = self.loop_names[piece[1]]
+                pieces.append(name if len(piece) == 2 else f"{name} * {piece[2]}")
+            else:
+                pieces.append(piece)
+        return "".join(pieces)
+
+    def render_address(self, address):
+        terms = []
+        for axis, name in self.loop_names.items():
+            stride = address.strides.get(axis, 0)
+            if stride == 1:
+                terms.append(name)
+            elif stride:
+                terms.append(f"{name} * {self.integer((address.pointer, axis, stride), stride)}")
+        return f"{address.pointer}[{' + '.join([*terms, *address.terms]) or '0'}]"
+
+    def row_accesses(self):
+        found = {}
+        for buffer, offset, address in self.addresses:
+            row = address.strides.get(self.cut, 0) if self.cut is not None else 0
+            reach = sum(
+                [
+                    abs(stride) * (self.kernel.sizes[axis] - 1)
+                    for axis, stride in address.strides.items()
+                    if axis != self.cut
+                ]
+            )
+            negative = any([stride < 0 for stride in address.strides.values()])
+            if address.whole or row <= 0 or negative or offset + reach >= row:
+                row = None
+            key = (id(buffer), address.writes)
+            if key in found and found[key].row != row:
+                row = None
+            found[key] = Access(buffer, address.writes, row)
+        return found.values()
+
+    def touched_bytes(self):
+        total = 0
+        for buffer, _, address in self.addresses:
+            count = math.prod([self.kernel.sizes[axis] for axis, stride in address.strides.items() if stride])
+            total += count * buffer.dtype.itemsize
+        return total
+
+
+def is_stored(root):
+    """Whether what the root forms must lie in memory: somebody outside the kernel reads it."""
+    return root.value is None or root.external or root.target.buffer.kind != "arena"
+
+
+def emit(kernel):
+    """The Emitted source of a kernel."""
+    return Emitter(kernel).emit()

@@ -1,0 +1,230 @@
+"""Regions: runs of kernels and products that go over the same examples, tile by tile, each lane on its own.
+
+Relies on schedule, emit and products. assemble makes instructions of them.
+
+Within a region a tile of examples goes through all its steps while what they hand on is in cache: values that nobody
+outside reads live in scratch of the size of a tile. A value is handed on row by row: its writer and its readers
+reach, for example e, the same row e and nothing else.
+"""
+
+from vgrad.compiler.emit import Access, Emitted
+
+CACHE = 400_000  # bytes of scratch per tile: they share a level 2 cache with what is read and written once
+LEAST_ROWS = 48  # of a product: fewer waste BLAS
+# Seconds, per thread. Only their ratios and the cost of a barrier matter.
+PER_OPERATION, PER_BYTE, PER_FLOP, PER_STEP = 2e-11, 4e-11, 9e-12, 1e-7
+WORTH_A_LANE = 6e-6
+
+
+class Part:
+    """A kernel or a product, and the axis along which the region cuts it.
+
+    place       the Kernel or Step; emitted or product is what it runs
+    label, extent, how, unit     the axis: `how` is None for kernels, else as in Product.partitions; unit rows of it
+                make one of the region's
+    accesses    Access for each buffer, along that axis
+    """
+
+    __slots__ = ("place", "emitted", "product", "label", "extent", "how", "unit", "accesses", "seconds")
+
+    def __init__(self, place, content, option, labels):
+        self.place = place
+        label, self.extent, self.how = option
+        self.label = labels.find(label)
+        if isinstance(content, Emitted):
+            self.emitted, self.product = content, None
+            self.unit = content.unit
+            self.accesses = content.accesses
+            self.seconds = max(content.flops * PER_OPERATION, content.bytes * PER_BYTE) + PER_STEP
+        else:
+            self.emitted, self.product = None, content
+            self.unit = 1
+            if self.how is not None:
+                length = content.m if self.how == "m" else content.loops[self.how][0]
+                self.unit = length // self.extent
+            self.accesses = product_accesses(content, self.how, self.unit)
+            self.seconds = max(content.flops * PER_FLOP, content.bytes * PER_BYTE) + PER_STEP
+
+
+def product_accesses(product, how, unit):
+    found = []
+    for array, position, writes in ((product.a, 1, False), (product.b, 2, False), (product.c, 3, True)):
+        row = product_row(product, how, unit, position)
+        if row:
+            reach = sum([stride * (length - 1) for length, stride in zip(array.shape, array.strides)])
+            others = reach - row * (product_extent(product, how, unit) - 1)
+            if array.offset + others >= row or min(array.strides, default=0) < 0:
+                row = None
+        found.append(Access(array.buffer, writes, row or None))
+    return found
+
+
+def product_extent(product, how, unit):
+    return (product.m if how == "m" else product.loops[how][0]) // unit
+
+
+def product_row(product, how, unit, position):
+    """Elements between one example's part of operand `position` (1 a, 2 b, 3 c) and the next one's; 0 if shared."""
+    if how is None:
+        return 0
+    if how != "m":
+        return product.loops[how][position] * unit
+    if position == 2:
+        return 0
+    if position == 3:
+        return product.ldc * unit
+    return unit if product.transpose_a else product.lda * unit
+
+
+def options(place, content, labels):
+    """The ways to cut a step, as Parts; one uncut if there is none."""
+    if isinstance(content, Emitted):
+        return [Part(place, content, (content.label, content.extent, None), labels)]
+    return [Part(place, content, option, labels) for option in content.partitions]
+
+
+class Region:
+    """Parts that run together. Filled by `finish`: lanes, tile, and the scratch of a lane.
+
+    offsets     {buffer: offset in the lane's scratch, in bytes}
+    rows        {buffer: elements of one example}, for buffers that are as large as a tile
+    """
+
+    __slots__ = ("parts", "label", "extent", "written", "read", "lanes", "tile", "offsets", "rows", "lane_bytes", "block",
+                 "partial")  # fmt: skip
+
+    def __init__(self, part):
+        self.parts = [part]
+        self.label = part.label
+        self.extent = part.extent
+        self.written = {}
+        self.read = {}
+        self.note(part)
+        self.lanes = 1
+        self.tile = None
+        self.offsets = {}
+        self.rows = {}
+        self.lane_bytes = 0
+        self.block = None
+        self.partial = {}
+
+    def note(self, part):
+        for buffer, writes, row in part.accesses:
+            into = self.written if writes else self.read
+            into[buffer] = row if into.get(buffer, row) == row else None
+        if part.emitted is not None:
+            for buffer in part.emitted.partial:
+                self.written[buffer] = None
+
+    def accepts(self, part):
+        """Whether the part may run tile by tile behind the others."""
+        if part.label is None or part.label != self.label or part.extent != self.extent or self.extent < 2:
+            return False
+        for buffer, writes, row in part.accesses:
+            if buffer in self.written and (row is None or self.written[buffer] != row):
+                return False
+            if writes and buffer in self.read and (row is None or self.read[buffer] != row):
+                return False
+        return part.emitted is None or not any([buffer in self.written for buffer in part.emitted.partial])
+
+    def add(self, part):
+        self.parts.append(part)
+        self.note(part)
+
+    def finish(self, threads, uses):
+        """Choose lanes and tile, and give scratch to what only this region uses. `uses`: {buffer: set of regions}."""
+        seconds = sum([part.seconds for part in self.parts])
+        cut = self.label is not None or self.extent > 1
+        if cut and threads > 1:
+            self.lanes = max(1, min(threads, self.extent, int(seconds / WORTH_A_LANE)))
+        for buffer, row in self.written.items():
+            if buffer.kind == "arena" and row and len(self.parts) > 1 and uses[buffer] == {self}:
+                if self.read.get(buffer, row) == row:
+                    self.rows[buffer] = row
+        for part in self.parts:
+            if part.emitted is not None:
+                self.partial.update({buffer: kind for buffer, (kind, _) in part.emitted.partial.items()})
+        chunk = -(-self.extent // self.lanes) if self.extent else 1
+        self.tile = chunk
+        bytes_per_row = sum([row * buffer.dtype.itemsize for buffer, row in self.rows.items()])
+        if bytes_per_row * chunk > 1.5 * CACHE:
+            units = [part.unit for part in self.parts if part.product is not None and part.how == "m"]
+            least = -(-LEAST_ROWS // min(units)) if units else 1
+            tiles = -(-chunk // max(least, CACHE // bytes_per_row, 1))
+            self.tile = -(-chunk // tiles)
+        if self.tile >= self.extent and self.lanes == 1 and not self.lane_kept():
+            self.rows = {}
+        offset = 0
+        for buffer, row in self.rows.items():
+            self.offsets[buffer] = offset
+            offset += aligned(row * self.tile * buffer.dtype.itemsize)
+        for part in self.parts:
+            for buffer, _ in part.emitted.references if part.emitted is not None else ():
+                if buffer.kind == "lane":
+                    self.offsets[buffer] = offset
+                    offset += aligned(buffer.size * buffer.dtype.itemsize)
+        if self.lanes > 1:
+            for buffer in self.partial:
+                self.offsets[buffer] = offset
+                offset += aligned(buffer.size * buffer.dtype.itemsize)
+        self.lane_bytes = offset
+
+    def lane_kept(self):
+        return any(
+            [buffer.kind == "lane" for part in self.parts if part.emitted for buffer, _ in part.emitted.references]
+        )
+
+
+def aligned(size):
+    return -(-size // 64) * 64
+
+
+def group(places, contents, labels):
+    """Regions and other steps in an order in which they can run. `contents`: {place: Emitted, Product or None}.
+
+    What can join the current region comes first, so that one region takes in all that goes over its examples.
+    """
+    pending, done, ordered = list(places), 0, []
+    region = None
+    while pending:
+        chosen = None
+        for place in pending:
+            if place.ancestors & ~done:
+                continue
+            content = contents[place]
+            if content is None:
+                continue
+            if region is None:
+                break
+            part = next((each for each in options(place, content, labels) if region.accepts(each)), None)
+            if part is not None and not needs_whole(place, region):
+                chosen = part
+                break
+        if chosen is not None:
+            region.add(chosen)
+            place = chosen.place
+        else:
+            region = None
+            place = next(each for each in pending if not each.ancestors & ~done)
+            content = contents[place]
+            if content is None:
+                ordered.append(place)
+            else:
+                region = Region(best_option(place, content, labels))
+                ordered.append(region)
+        pending.remove(place)
+        done |= 1 << place.number
+    return ordered
+
+
+def needs_whole(place, region):
+    """Whether the place must come after all of a part of the region: it says so, or it is not cut."""
+    roots = getattr(place, "roots", ())
+    inside = {id(part.place) for part in region.parts}
+    return any([id(each.place) in inside for root in roots for each in root.after])
+
+
+def best_option(place, content, labels):
+    found = options(place, content, labels)
+    return max(found, key=lambda part: (min(part.extent, 64), part.how != "m"))
+
