@@ -11,10 +11,12 @@ CHOICES = {
     "default_float": ("float64", "float32"),  # dtype of Python floats and of new arrays
     "debug_nans": (False, True),  # raise FloatingPointError at the operation that first makes a NaN
     "disable_jit": (False, True),  # jit, scan, cond, while_loop run as plain Python
+    "jit": (True, False),  # False: jit runs what it has staged op by op through NumPy, and compiles nothing
     "check": (False, True),  # type-check every Jaxpr after each pass
 }
 NUMBERS_AND_PATHS = {
     "num_threads": 0,  # threads of a compiled program; 0: one for each processor that the process may use
+    "dump": "",  # a folder into which every stage of a program that is compiled is written
     "cache_dir": "",  # where compiled code is kept between processes; empty: in the user's cache directory
     "cache_size": 2**30,  # bytes that it may hold; what was used longest ago goes first
 }

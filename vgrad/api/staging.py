@@ -10,7 +10,7 @@ import numpy as np
 
 from vgrad import tree
 from vgrad.config import config
-from vgrad.control.call import call
+from vgrad.control.call import backend, call
 from vgrad.core.functions import Flat, finish, flatten_args, name_of, quiet
 from vgrad.core.interpreter import state
 from vgrad.core.types import ArrayType, type_of
@@ -103,6 +103,13 @@ def leaf_key(leaf):
     return (leaf.shape, leaf.dtype) if type(leaf) is np.ndarray else type_of(leaf)
 
 
+def compile_jaxpr(jaxpr):
+    from vgrad.compiler.executable import compiled  # here, not above: it loads LLVM, which `import vgrad` must not
+
+    return compiled(jaxpr)
+
+
+backend.compile = compile_jaxpr
 quiet_call = quiet(call.__call__)
 
 

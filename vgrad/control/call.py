@@ -3,6 +3,7 @@
 Relies on programs and passes. Evaluating it runs the simplified program. checkpoint shares its rules.
 """
 
+from vgrad.config import config
 from vgrad.control.programs import batch_jaxpr, jvp_jaxpr, linearize_jaxpr, reached_outputs, transpose_jaxpr
 from vgrad.core.primitive import STRUCTURAL, Primitive
 from vgrad.passes.pipeline import simplified
@@ -27,6 +28,27 @@ def program_reach(flags, *, jaxpr, name):
 
 def program_evaluate(*operands, jaxpr, name):
     return tuple(evaluate(simplified(jaxpr), *operands))
+
+
+def call_evaluate(*operands, jaxpr, name):
+    if config.jit and not config.debug_nans:
+        run = jaxpr.derived("executable", lambda: backend.compile(jaxpr))
+        if run is not None:
+            return tuple(run(operands))
+    return program_evaluate(*operands, jaxpr=jaxpr, name=name)
+
+
+class Backend:
+    """What makes native code of a program. The compiler stands above this file: vgrad.api puts it in.
+
+    compile     Jaxpr -> function of a list of arrays that returns a list of arrays, or None where it cannot
+    """
+
+    def compile(self, jaxpr):
+        return None
+
+
+backend = Backend()
 
 
 # Rules for a primitive that runs one program; `primitive_of()` is the record that they belong to.
@@ -80,7 +102,7 @@ def call_linearize(operands, tangents, *, jaxpr, name):
 call = Primitive(
     "jit",
     output_type=lambda *types, jaxpr, name: jaxpr.output_types,
-    evaluate=program_evaluate,
+    evaluate=call_evaluate,
     jvp=program_jvp(lambda: call),
     linearize=call_linearize,
     reach=program_reach,
