@@ -26,7 +26,7 @@ class KernelSource(NamedTuple):
     """A kernel: Python text that defines one function `kernel`, and the kinds of its parameters.
 
     A kind is "i64", or for a pointer its elements' type after a star: "*f32" "*f64" "*i8" ... "*u64" "*c64" "*c128"
-    "*b1" (a bool: stored as a byte, read as uint8). Pointers may not point to overlapping memory unless it is only read.
+    "*b1" (a bool: stored as a byte, read as uint8). Memory that pointers share may only be read.
     """
 
     text: str
@@ -104,7 +104,7 @@ def key_of(source):
 
 @functools.cache
 def surroundings():
-    """What object code depends on beside its source. Numba is not imported for it: that would take longer than all else."""
+    """What object code depends on beside its source. Numba is not imported for it: that takes longer than all else."""
     numba = os.path.dirname(importlib.util.find_spec("numba").origin)
     here = os.path.dirname(__file__)
     files = [os.path.join(numba, "_version.py"), *(os.path.join(here, name) for name in OWN_FILES)]

@@ -1,10 +1,10 @@
 """Bytes kept on disk from one process to the next, by key.
 
-Relies on config: cache_dir, cache_size. A cache that cannot be used is never an error: it gives one warning and nothing.
+Relies on config: cache_dir, cache_size. A cache that cannot be used is never an error: it gives one warning, and nothing.
 
-One file a key, written under another name and then renamed, so that processes may share the directory and none sees half
-a file. What is loaded will be executed; so it is believed only if the file belongs to the user, nobody else may write
-it, and it holds its own digest (taken over the key too, so that no file passes for another).
+One file a key, written under another name and then renamed, so that processes may share the directory and none sees
+half a file. What is loaded will be executed; so it is believed only if the file belongs to the user, nobody else may
+write it, and it holds its own digest (taken over the key too, so that no file passes for another).
 """
 
 import contextlib

@@ -246,7 +246,7 @@ def mathlib_signature(name):
 
 
 def with_globals(function, look_up, symbol):
-    """`function` under the name `symbol`, its global names meaning what `look_up` gives. Numba complains of unknown ones."""
+    """`function` as `symbol`, its global names meaning what `look_up` gives. Numba complains of unknown ones."""
     found = {}
     for name in function.__code__.co_names:
         with contextlib.suppress(KeyError):
@@ -278,7 +278,7 @@ def kernel_ir(text, kinds, entry):
     function = with_globals(defined["kernel"], meaning, "kernel")
     module = llvmlite.ir.Module(entry)
     kernel = lower(function, [KINDS[kind] for kind in kinds], types.none, module, noalias=True)
-    # A call of its own keeps what `noalias` says of the arguments; inlined it becomes metadata, of which LLVM loses some.
+    # A call of its own keeps what `noalias` says of the arguments; inlining makes it metadata, of which LLVM loses some.
     kernel.linkage = "internal"
     kernel.attributes.add("noinline")
     word = llvmlite.ir.IntType(64)
@@ -299,8 +299,8 @@ def kernel_ir(text, kinds, entry):
 def module_ir(text, entries, suffix):
     """LLVM IR of the functions that `entries` names, as the symbols <name><suffix>, and of those that they call.
 
-    entries: ((name, kinds of the parameters, kind of the result), ...). Other functions take and return i64. The text may
-    import, and define constants and intrinsics. No function may call itself.
+    entries: ((name, kinds of the parameters, kind of the result), ...). Other functions take and return i64. The text
+    may import, and define constants and intrinsics. No function may call itself.
     """
     defined = {}
     exec(text, defined)
