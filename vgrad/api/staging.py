@@ -5,6 +5,8 @@ Relies on boundary and control.
 
 import functools
 import inspect
+import sys
+from types import MethodType
 
 import numpy as np
 
@@ -128,27 +130,28 @@ def traced_program(fun, merge, traced, traced_kwargs, purpose):
     return jaxpr, outer_values, leaves, flat
 
 
-def jit(
-    fun=None, *, static_argnums=None, static_argnames=None, inline=False, donate_argnums=None, donate_argnames=None
-):
-    """`fun`, staged to a program once for each combination of argument types and static values, then run as that.
+class Jitted:
+    """What `jit` returns: callable like the function, a method where it stands in a class, and it pickles.
 
-    static_argnums, static_argnames     arguments that stay Python values (hashable); a new value stages anew
-    inline, donate_argnums, donate_argnames     accepted so that JAX code runs; without effect
-    Inside, arguments are traced: Python's if, while, int(), float() on them are errors that say what to write.
-    Arrays that `fun` closes over are taken as they are when it is staged.
+    A function that stands in its module decorated pickles as the module's, any other with its options; a new process
+    stages anew. Programs are forgotten by clear_cache(); cache_size() is how many there are.
     """
-    if fun is None:
-        return functools.partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
-    statics = StaticArguments(fun, static_argnums, static_argnames)
-    cache = {}
-    name = name_of(fun)
 
-    @functools.wraps(fun)
-    def jit_f(*args, **kwargs):
+    __slots__ = ("fun", "options", "statics", "cache", "name", "__dict__", "__weakref__")
+
+    def __init__(self, fun, static_argnums=None, static_argnames=None):
+        functools.update_wrapper(self, fun)
+        self.fun = fun
+        self.options = (static_argnums, static_argnames)
+        self.statics = StaticArguments(fun, static_argnums, static_argnames)
+        self.cache = {}
+        self.name = name_of(fun)
+
+    def __call__(self, *args, **kwargs):
+        fun, cache = self.fun, self.cache
         if config.disable_jit:
             return fun(*args, **kwargs)
-        static_key, traced, traced_kwargs, merge = statics.split(args, kwargs)
+        static_key, traced, traced_kwargs, merge = self.statics.split(args, kwargs)
         leaves, structure = tree.flatten((traced, traced_kwargs))
         try:
             key = (
@@ -169,12 +172,43 @@ def jit(
             if not outer_values:  # what the function closes over belongs to this call alone
                 cache[key] = entry
         jaxpr, output_structure = entry
-        outputs = quiet_call(*outer_values, *leaves, jaxpr=jaxpr, name=name)
+        outputs = quiet_call(*outer_values, *leaves, jaxpr=jaxpr, name=self.name)
         return output_structure.unflatten(finish(outputs, leaves))
 
-    jit_f.clear_cache = cache.clear
-    jit_f.cache_size = cache.__len__
-    return jit_f
+    def __get__(self, instance, owner=None):
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self):
+        return f"jit({self.fun!r})"
+
+    def __reduce__(self):
+        place = sys.modules.get(getattr(self, "__module__", None))
+        for part in getattr(self, "__qualname__", "<unknown>").split("."):
+            place = getattr(place, part, None)
+        # cloudpickle sends what a script defines to processes that have another __main__.
+        by_value = self.__module__ == "__main__" and "cloudpickle" in sys._getframe(1).f_globals.get("__name__", "")
+        return self.__qualname__ if place is self and not by_value else (Jitted, (self.fun, *self.options))
+
+    def clear_cache(self):
+        self.cache.clear()
+
+    def cache_size(self):
+        return len(self.cache)
+
+
+def jit(
+    fun=None, *, static_argnums=None, static_argnames=None, inline=False, donate_argnums=None, donate_argnames=None
+):
+    """`fun`, staged to a program once for each combination of argument types and static values, then run as that.
+
+    static_argnums, static_argnames     arguments that stay Python values (hashable); a new value stages anew
+    inline, donate_argnums, donate_argnames     accepted so that JAX code runs; without effect
+    Inside, arguments are traced: Python's if, while, int(), float() on them are errors that say what to write.
+    Arrays that `fun` closes over are taken as they are when it is staged.
+    """
+    if fun is None:
+        return functools.partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
+    return Jitted(fun, static_argnums, static_argnames)
 
 
 def make_jaxpr(fun, static_argnums=(), return_shape=False):
