@@ -36,7 +36,6 @@ def test_only_the_user_may_read_or_write(directory):
     assert [stat.S_IMODE(os.stat(directory / name).st_mode) for name in os.listdir(directory)] == [0o600]
 
 
-
 @pytest.mark.parametrize(
     "damage", [lambda content: content[:-1], lambda content: b"", lambda content: content[:-1] + b"?"]
 )

@@ -1,6 +1,6 @@
 """Bytes kept on disk from one process to the next, by key.
 
-Relies on config: cache_dir, cache_size. A cache that cannot be used is never an error: it gives one warning, and nothing.
+Relies on config: cache_dir, cache_size. A cache that cannot be used is no error: it gives one warning, and nothing.
 
 One file a key, written under another name and then renamed, so that processes may share the directory and none sees
 half a file. What is loaded will be executed; so it is believed only if the file belongs to the user, nobody else may
@@ -72,6 +72,8 @@ def store(key, data):
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(digest(key, data) + data)
         os.replace(temporary, os.path.join(folder, key))
+    except FileNotFoundError:
+        pass  # another process has just made room, or emptied the directory
     except OSError as error:
         with contextlib.suppress(OSError):
             os.remove(temporary)

@@ -278,7 +278,7 @@ def kernel_ir(text, kinds, entry):
     function = with_globals(defined["kernel"], meaning, "kernel")
     module = llvmlite.ir.Module(entry)
     kernel = lower(function, [KINDS[kind] for kind in kinds], types.none, module, noalias=True)
-    # A call of its own keeps what `noalias` says of the arguments; inlining makes it metadata, of which LLVM loses some.
+    # A call of its own keeps what `noalias` says of arguments; inlining makes it metadata, of which LLVM loses some.
     kernel.linkage = "internal"
     kernel.attributes.add("noinline")
     word = llvmlite.ir.IntType(64)
