@@ -3,8 +3,12 @@
 Relies on exponential, table and the intrinsics.
 
 erf(x) = x (1 + P(x^2)) for small x, and 1 - exp(|x| Q(|x|)) for the others up to where it rounds to 1.
+
+The tails are made of erfcx(x) = exp(x^2) erfc(x), which for x >= 0 is a polynomial of (x - k) / (x + k) over 1 + 2 x, and of
+exp(-x^2) with what the square rounded away.
 """
 
+import numpy as np
 from numba import float32
 
 from vgrad.compiler.intrinsics import (
@@ -14,10 +18,12 @@ from vgrad.compiler.intrinsics import (
     copysign_f64,
     fma_f32,
     fma_f64,
+    minimum_f32,
+    minimum_f64,
     polynomial,
     select,
 )
-from vgrad.compiler.mathlib.exponential import exp_f32, exp_f64
+from vgrad.compiler.mathlib.exponential import exp_f32, exp_f64, log1p_f32, log1p_f64, log_f32, log_f64
 from vgrad.compiler.mathlib.table import mathlib_function
 
 # ------------------------------------------------------------------------------------------------------- error function
@@ -56,3 +62,113 @@ def erf_f64(x):
     bounded = select(size > 5.95, 5.95, size)
     large = 1.0 - exp_f64(bounded * erf_large_f64(bounded))
     return select(size < 1.0, fma_f64(x, erf_small_f64(x * x), x), copysign_f64(large, x))
+
+
+# ---------------------------------------------------------------------------------------------------------------- tails
+
+# erfcx(x) (1 + 2 x) of (x - k) / (x + k) for x >= 0, k = 2 and 4: 2^-24.9 and 2^-54.0 (before rounding 2^-26.6, 2^-57.0)
+erfcx_scaled_f32 = polynomial("f32", (
+    1.2769784, -0.092763714, -0.16603105, 0.16404854, -0.05421232, -0.008013852, 0.008690138, 0.0012058349,
+    -0.001396791, -0.00034643363, 0.00016122649, 5.9219346e-05,
+))  # fmt: skip
+erfcx_scaled_f64 = polynomial("f64", (
+    1.2329951186255526, -0.1396211168405623, 0.015379652102619365, 0.06809705425466903, -0.10103906603628851,
+    0.09373283499909689, -0.06633036581242292, 0.037167515526516336, -0.016197734057428168, 0.005031970067977077,
+    -0.0007577732753534147, -0.0001992571481217836, 0.00015062154202809096, -2.4397741978296607e-05,
+    -1.1221413927019578e-05, 5.706596032915598e-06, 2.921792570091138e-07, -8.210837615422838e-07,
+    7.72498381769454e-08, 1.0633094308596369e-07, -2.0411809022296154e-08, -1.2343639554333809e-08,
+    3.1118760449384336e-09, 9.305844404864138e-10, -2.561858511185626e-10,
+))  # fmt: skip
+ROOT_HALF_F32, ROOT_HALF_F64 = np.float32(0.70710677), 0.7071067811865476
+LARGEST_F32, LARGEST_F64 = np.float32(3.4028235e38), 1.7976931348623157e308
+
+
+@mathlib_function
+def erfcx_positive_f32(x):
+    """erfcx for x >= 0; NaN for NaN."""
+    bounded = select(x > LARGEST_F32, LARGEST_F32, x)
+    inverse = float32(1) / (bounded + float32(2))
+    q = (bounded - float32(2)) * inverse
+    lost = fma_f32(-q, bounded, fma_f32(q + float32(1), float32(-2), bounded))
+    return float32(0.5) * erfcx_scaled_f32(fma_f32(inverse, lost, q)) / (float32(0.5) + x)
+
+
+@mathlib_function
+def erfcx_positive_f64(x):
+    bounded = select(x > LARGEST_F64, LARGEST_F64, x)
+    inverse = 1.0 / (bounded + 4.0)
+    q = (bounded - 4.0) * inverse
+    lost = fma_f64(-q, bounded, fma_f64(q + 1.0, -4.0, bounded))
+    return 0.5 * erfcx_scaled_f64(fma_f64(inverse, lost, q)) / (0.5 + x)
+
+
+@mathlib_function
+def exp_square_f32(x, factor):
+    """exp(factor x^2) for a factor that is a power of two, its sign aside."""
+    bounded = minimum_f32(abs_f32(x), float32(15))
+    square = bounded * bounded
+    lost = fma_f32(bounded, bounded, -square)
+    power = exp_f32(factor * square)
+    return fma_f32(select(power < float32(np.inf), power, float32(0)), factor * lost, power)
+
+
+@mathlib_function
+def exp_square_f64(x, factor):
+    bounded = minimum_f64(abs_f64(x), 40.0)
+    square = bounded * bounded
+    lost = fma_f64(bounded, bounded, -square)
+    power = exp_f64(factor * square)
+    return fma_f64(select(power < np.inf, power, 0.0), factor * lost, power)
+
+
+@mathlib_function
+def erfcx_f32(x):
+    right = erfcx_positive_f32(abs_f32(x))
+    return select(x < float32(0), float32(2) * exp_square_f32(x, float32(1)) - right, right)
+
+
+@mathlib_function
+def erfcx_f64(x):
+    right = erfcx_positive_f64(abs_f64(x))
+    return select(x < 0.0, 2.0 * exp_square_f64(x, 1.0) - right, right)
+
+
+@mathlib_function
+def erfc_f32(x):
+    right = exp_square_f32(x, float32(-1)) * erfcx_positive_f32(abs_f32(x))
+    return select(x < float32(0), float32(2) - right, right)
+
+
+@mathlib_function
+def erfc_f64(x):
+    right = exp_square_f64(x, -1.0) * erfcx_positive_f64(abs_f64(x))
+    return select(x < 0.0, 2.0 - right, right)
+
+
+# ---------------------------------------------------------------------------------------------------- normal distribution
+
+
+@mathlib_function
+def ndtr_f32(x):
+    tail = float32(0.5) * exp_square_f32(x, float32(-0.5)) * erfcx_positive_f32(ROOT_HALF_F32 * abs_f32(x))
+    return select(x > float32(0), float32(1) - tail, tail)
+
+
+@mathlib_function
+def ndtr_f64(x):
+    tail = 0.5 * exp_square_f64(x, -0.5) * erfcx_positive_f64(ROOT_HALF_F64 * abs_f64(x))
+    return select(x > 0.0, 1.0 - tail, tail)
+
+
+@mathlib_function
+def log_ndtr_f32(x):
+    half = float32(0.5) * erfcx_positive_f32(ROOT_HALF_F32 * abs_f32(x))
+    left = fma_f32(float32(-0.5) * x, x, log_f32(half))
+    return select(x > float32(0), log1p_f32(-half * exp_square_f32(x, float32(-0.5))), left)
+
+
+@mathlib_function
+def log_ndtr_f64(x):
+    half = 0.5 * erfcx_positive_f64(ROOT_HALF_F64 * abs_f64(x))
+    left = fma_f64(-0.5 * x, x, log_f64(half))
+    return select(x > 0.0, log1p_f64(-half * exp_square_f64(x, -0.5)), left)
