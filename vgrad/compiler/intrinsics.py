@@ -200,31 +200,39 @@ globals().update(table())
 def rescued_by_libm(name, suffix, limit):
     """Intrinsic (x, y) -> y where |x| <= limit or x is NaN, else libm's `name` of x.
 
+    "fmod" has two operands: (x, divisor, y) -> y unless |x| > limit * |divisor|.
+
     For functions whose fast way fails for rare operands. The loop around it vectorises: the scalar function made here names
     vector ones as its variants, and they branch once for all lanes. Only lanes beyond the limit pay for libm.
     """
     type_, scalar = FLOATS[suffix], ir_type(FLOATS[suffix])
     root = f"vgrad_rescued_{name}_{suffix}"
+    two_operands = name == "fmod"
+    libm = of_builder("frem") if two_operands else llvm_function(f"llvm.{name}")
+    arity = 3 if two_operands else 2
 
     def define(module, width):
         """The function of `width` lanes (None: of scalars): a cheap test, and a slow block that is rarely entered."""
         vector = scalar if width is None else ir.VectorType(scalar, width)
-        function = ir.Function(module, ir.FunctionType(vector, (vector, vector)), root + (f"_{width}" if width else ""))
+        function = ir.Function(module, ir.FunctionType(vector, [vector] * arity), root + (f"_{width}" if width else ""))
         function.linkage = "internal"
         for attribute in ("noinline", "nounwind", "willreturn", "memory(none)"):
             set.add(function.attributes, attribute)  # llvmlite's own `add` does not know memory(none)
-        x, y = function.args
+        *operands, y = function.args
         slow = function.append_basic_block("entry")
         builder = ir.IRBuilder(slow)
         bound = ir.Constant(scalar, limit)
         if width:
             bound = ir.Constant(vector, [bound] * width)
-        beyond = builder.fcmp_ordered(">", llvm_function("llvm.fabs")(builder, x), bound)
+        size, *sizes = [llvm_function("llvm.fabs")(builder, x) for x in operands]
+        for other in sizes:
+            bound = builder.fmul(bound, other)
+        beyond = builder.fcmp_ordered(">", size, bound)
         some = beyond
         if width:
             some = llvm_function("llvm.vector.reduce.or", result=ir.IntType(1))(builder, beyond)
         with builder.if_then(some, likely=False):
-            builder.ret(builder.select(beyond, llvm_function(f"llvm.{name}")(builder, x), y))
+            builder.ret(builder.select(beyond, libm(builder, *operands), y))
         builder.ret(y)
         return function
 
@@ -233,15 +241,15 @@ def rescued_by_libm(name, suffix, limit):
             return module.globals[root]
         function = define(module, None)
         variants = [define(module, width) for width in VECTOR_WIDTHS]
-        mapping = ",".join(f"_ZGV_LLVM_N{width}vv_{root}({root}_{width})" for width in VECTOR_WIDTHS)
+        mapping = ",".join(f"_ZGV_LLVM_N{width}{'v' * arity}_{root}({root}_{width})" for width in VECTOR_WIDTHS)
         set.add(function.attributes, f'"vector-function-abi-variant"="{mapping}"')
         keep(module, variants)
         return function
 
-    def emit(builder, x, y):
-        return builder.call(scalar_function(builder.module), [x, y])
+    def emit(builder, *values):
+        return builder.call(scalar_function(builder.module), values)
 
-    return operation(type_, (type_, type_), emit)
+    return operation(type_, (type_,) * arity, emit)
 
 
 def keep(module, functions):

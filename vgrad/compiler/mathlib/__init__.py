@@ -14,7 +14,26 @@ their names. Coefficients of polynomials are minimax fits (Remez's exchange in 5
 function is level); the comment beside them gives the interval and that error.
 """
 
-from vgrad.compiler.mathlib import error_functions, exponential, parts, trigonometric
+from vgrad.compiler.mathlib import (
+    error_functions,
+    error_inverses,
+    exponential,
+    gamma_functions,
+    inverse,
+    parts,
+    powers,
+    trigonometric,
+)
 from vgrad.compiler.mathlib.table import FUNCTIONS
 
-__all__ = ["FUNCTIONS", "error_functions", "exponential", "parts", "trigonometric"]
+__all__ = [
+    "FUNCTIONS",
+    "error_functions",
+    "error_inverses",
+    "exponential",
+    "gamma_functions",
+    "inverse",
+    "parts",
+    "powers",
+    "trigonometric",
+]

@@ -1,4 +1,4 @@
-"""Sine, cosine, tangent and their inverses.
+"""Sine, cosine, tangent.
 
 Relies on table and the intrinsics.
 
@@ -58,6 +58,10 @@ cosine_rescued_f32, cosine_rescued_f64 = (
     rescued_by_libm("cos", "f32", LIMIT_F32),
     rescued_by_libm("cos", "f64", LIMIT_F64),
 )
+tangent_rescued_f32, tangent_rescued_f64 = (
+    rescued_by_libm("tan", "f32", LIMIT_F32),
+    rescued_by_libm("tan", "f64", LIMIT_F64),
+)
 
 
 @mathlib_function
@@ -116,3 +120,21 @@ def cos_f64(x):
     shifted = fma_f64(x, TWO_BY_PI_F64, MAGIC_F64)
     r = quarter_rest_f64(x, shifted - MAGIC_F64)
     return cosine_rescued_f64(x, wave_f64(r, bits_f64(shifted) + 1))
+
+
+@mathlib_function
+def tan_f32(x):
+    shifted = fma_f32(x, TWO_BY_PI_F32, MAGIC_F32)
+    r = quarter_rest_f32(x, shifted - MAGIC_F32)
+    quarter = bits_f32(shifted)
+    quotient = wave_f32(r, quarter) / wave_f32(r, add_i32(quarter, 1))
+    return tangent_rescued_f32(x, select(x == float32(0), x, quotient))
+
+
+@mathlib_function
+def tan_f64(x):
+    shifted = fma_f64(x, TWO_BY_PI_F64, MAGIC_F64)
+    r = quarter_rest_f64(x, shifted - MAGIC_F64)
+    quarter = bits_f64(shifted)
+    quotient = wave_f64(r, quarter) / wave_f64(r, quarter + 1)
+    return tangent_rescued_f64(x, select(x == 0.0, x, quotient))
