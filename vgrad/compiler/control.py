@@ -5,9 +5,9 @@ Relies on lowering. assemble writes the jumps.
 
 from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.lowering import PROGRAMS, RULES, Lowering, convert_value
+from vgrad.compiler.programs import opened
 from vgrad.compiler.values import Stored
 from vgrad.core.types import INT64
-from vgrad.compiler.programs import opened
 
 
 class Block:
@@ -31,13 +31,13 @@ class Loop:
     slices      (slot, Array of the whole): slot follows the step along axis 0
     """
 
-    __slots__ = ("length", "reverse", "carries", "slices", "condition", "going", "body", "needs", "place", "counter")
+    __slots__ = ("length", "reverse", "carries", "slices", "condition", "going", "body", "needs", "place", "counter", "equation")
 
 
 class Branch:
     """One of several blocks, chosen by an int64 in memory. All write the same arrays."""
 
-    __slots__ = ("index", "blocks", "needs", "place")
+    __slots__ = ("index", "blocks", "needs", "place", "equation")
 
 
 def arguments_of(lowering, values):

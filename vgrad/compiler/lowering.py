@@ -47,10 +47,12 @@ class Root:
     kind    "store", "reduce", "cumulate", "add" (sum into target at an index that several elements share), "scatter"
     value   what is formed; element the value whose elements the loop computes
     after   actions that must have run, beyond those that the reads tell
+    equation  the one that it was made for: others, whose values are computed in place, may be in it too
     dynamic  for stores: (start values, lengths, sizes) that shift the target; for scatters: (indices, axes, operation)
     """
 
-    __slots__ = ("kind", "value", "element", "shape", "labels", "target", "index", "after", "dynamic", "reads", "place", "external")
+    __slots__ = ("kind", "value", "element", "shape", "labels", "target", "index", "after", "dynamic", "reads", "place", "external",
+                 "equation")  # fmt: skip
 
     def __init__(self, kind, value, element, target, index=None, after=(), dynamic=None):
         self.kind = kind
@@ -65,6 +67,7 @@ class Root:
         self.reads = None
         self.place = None  # the kernel that it joined
         self.external = False  # whether others than its kernel read what it forms
+        self.equation = None
 
     def starts(self):
         """(value, index) of the elements that the loop computes first: its own, and those that say where it goes."""
@@ -90,7 +93,7 @@ class Root:
 class HostCall:
     """A call of a primitive's evaluate in Python, from inside the program."""
 
-    __slots__ = ("primitive", "params", "operands", "targets", "needs")
+    __slots__ = ("primitive", "params", "operands", "targets", "needs", "place", "equation")
 
     def __init__(self, primitive, params, operands, targets, needs):
         self.primitive = primitive
@@ -235,11 +238,16 @@ class Lowering:
         rule = RULES.get(equation.primitive.name)
         if rule is None:
             rule = lower_elementwise if is_native(equation) else lower_host
+        before = len(self.actions)
         results = rule(self, equation, operands)
         if not isinstance(results, tuple):
             results = (results,)
+        for action in self.actions[before:]:
+            action.equation = equation
         for var, value in zip(equation.outputs, results):
             self.values[var] = value
+            if value.equation is None:
+                value.equation = equation
             if value.array is not None or isinstance(value, (Constant, View)) or var not in uses:
                 continue
             if in_memory[var] or (uses[var] > 1 and value.cost > KEPT):

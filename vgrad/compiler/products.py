@@ -26,7 +26,7 @@ class Product:
     """
 
     __slots__ = ("a", "b", "c", "m", "n", "k", "lda", "ldb", "ldc", "transpose_a", "transpose_b", "loops", "needs",
-                 "partitions", "spec", "place")  # fmt: skip
+                 "partitions", "spec", "place", "equation")  # fmt: skip
 
     @property
     def flops(self):

@@ -37,9 +37,10 @@ class Value:
     labels      one number per axis (None for length 1): axes with one label run over the same things, as far as the
                 equations show: examples, steps, features
     array       where it lies, or would lie, in memory; None for expressions
+    equation    what it is the result of, if it is that of an equation
     """
 
-    __slots__ = ("shape", "dtype", "labels", "array", "root", "producers", "cost")
+    __slots__ = ("shape", "dtype", "labels", "array", "root", "producers", "cost", "equation")
 
     def __init__(self, shape, dtype, labels):
         self.shape = shape
@@ -49,6 +50,7 @@ class Value:
         self.root = None
         self.producers = ()
         self.cost = 0
+        self.equation = None
 
     def requests(self, index):
         """(operand, index) for every operand element that the element at `index` is made of."""
