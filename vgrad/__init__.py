@@ -12,7 +12,7 @@ from vgrad.config import config  # at once: the name is also a submodule's
 if TYPE_CHECKING:
     from numpy import ndarray as Array
 
-    from vgrad import errors, flatten_util, lax, nn, numpy, random, scipy, test_util, testing, tree, tree_util
+    from vgrad import debug, errors, flatten_util, lax, nn, numpy, random, scipy, test_util, testing, tree, tree_util
     from vgrad.api import (
         ShapeDtypeStruct,
         block_until_ready,
@@ -58,6 +58,7 @@ __all__ = [
     "custom_jvp",
     "custom_vjp",
     "custom_vmap",
+    "debug",
     "debug_nans",
     "default_backend",
     "device_count",
@@ -96,6 +97,7 @@ __all__ = [
 ]
 
 MODULES = (
+    "debug",
     "errors",
     "flatten_util",
     "lax",

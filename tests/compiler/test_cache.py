@@ -17,7 +17,7 @@ KEY, OTHER = "a" * 40, "b" * 40
 
 @pytest.fixture(autouse=True)
 def directory(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "distrusted", set())
+    monkeypatch.setattr(cache, "warned", set())
     with config(cache_dir=tmp_path / "cache"):
         yield tmp_path / "cache"
 

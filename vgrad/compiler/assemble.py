@@ -66,8 +66,8 @@ class Program:
     __slots__ = ("words", "inputs", "outputs", "constants", "n_bases", "arena", "hosts", "threads", "context", "block")
 
 
-def compile_program(jaxpr, threads):
-    """The Program of a Jaxpr whose calls have been opened."""
+def plan_program(jaxpr, threads):
+    """(Context, Block, input values, output arrays) of a Jaxpr whose calls have been opened; compiles nothing yet."""
     context, labels = Context(threads), Labels()
     inputs = [given("input", var.type, context, labels) for var in jaxpr.inputs]
     outputs = [Array(Buffer("output", a.type.dtype, a.type.size, context.new_base()), a.type.shape) for a in jaxpr.outputs]
@@ -76,6 +76,12 @@ def compile_program(jaxpr, threads):
     block = Block(lowering)
     plan(block, labels, context)
     settle(block, 0)
+    return context, block, inputs, outputs
+
+
+def compile_program(jaxpr, threads):
+    """The Program of a Jaxpr whose calls have been opened."""
+    context, block, inputs, outputs = plan_program(jaxpr, threads)
     addresses = build.compile_kernels(list(context.sources))
     context.sources = dict(zip(context.sources, addresses))
     instructions = [*write_block(block, context), runtime.end()]
@@ -200,15 +206,22 @@ def settle(block, base):
 
 
 def register_sources(region, context):
+    for _, _, source in sources_of(region):
+        context.source(*source)
+
+
+def sources_of(region):
+    """(purpose, buffer it serves, KernelSource) of every kernel of a region; the buffer is None for its parts."""
     for part in region.parts:
         if part.emitted is not None:
-            context.source(part.emitted.text, part.emitted.kinds)
+            yield "part", None, build.KernelSource(part.emitted.text, part.emitted.kinds)
             for target, kind in part.emitted.filled:
-                context.source(*fill_source(target.dtype, kind))
+                yield "fill", target.buffer, build.KernelSource(*fill_source(target.dtype, kind))
     for buffer, kind in region.partial.items():
-        context.source(*(fill_source if region.lanes == 1 else fill_lane_source)(buffer.dtype, kind))
+        fill = fill_source if region.lanes == 1 else fill_lane_source
+        yield "fill", buffer, build.KernelSource(*fill(buffer.dtype, kind))
         if region.lanes > 1:
-            context.source(*combine_source(buffer.dtype, kind))
+            yield "combine the lanes of", buffer, build.KernelSource(*combine_source(buffer.dtype, kind))
 
 
 def fill_source(dtype, kind):

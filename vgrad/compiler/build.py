@@ -3,6 +3,7 @@
 Relies on cache, on llvmlite.binding, and on frontend when something must be compiled.
 """
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -27,6 +28,9 @@ class KernelSource(NamedTuple):
 
     A kind is "i64", or for a pointer its elements' type after a star: "*f32" "*f64" "*i8" ... "*u64" "*c64" "*c128"
     "*b1" (a bool: stored as a byte, read as uint8). Memory that pointers share may only be read.
+    The text may use range, arithmetic and comparisons as Numba types them, and/or/not, `a if c else b`, x[i], casts like
+    float32(x), nan, inf, and the functions of intrinsics and mathlib by name. Floats have no // and %, and complex numbers
+    only complex(x, y), .real and .imag.
     """
 
     text: str
@@ -99,12 +103,15 @@ def object_codes(sources):
 
 def key_of(source):
     """The name of a source's object code: a digest of the source and of all that compilation depends on."""
-    return hashlib.sha256(repr((source, surroundings())).encode()).hexdigest()[:40]
+    return hashlib.sha256((surroundings() + repr(source)).encode()).hexdigest()[:40]
 
 
 @functools.cache
 def surroundings():
-    """What object code depends on beside its source. Numba is not imported for it: that takes longer than all else."""
+    """What object code depends on beside its source, as a text.
+
+    Numba is not imported for it: that takes longer than all else.
+    """
     numba = os.path.dirname(importlib.util.find_spec("numba").origin)
     here = os.path.dirname(__file__)
     files = [os.path.join(numba, "_version.py"), *(os.path.join(here, name) for name in OWN_FILES)]
@@ -114,8 +121,8 @@ def surroundings():
     for name in files:
         with open(name, "rb") as file:
             contents.update(file.read())
-    processor = llvm.get_host_cpu_name(), host_features(), llvm.get_process_triple()
-    return contents.hexdigest(), processor, llvmlite.__version__, llvm.llvm_version_info, sys.version_info[:2]
+    processor = llvm.get_process_triple(), llvm.get_host_cpu_name(), host_features()
+    return repr((contents.hexdigest(), processor, llvmlite.__version__, llvm.llvm_version_info, sys.version_info[:2]))
 
 
 def symbols(source, key):
@@ -138,21 +145,29 @@ def compiled(sources):
                 results[key] = error
 
     worker = threading.Thread(target=optimise, daemon=True)
-    worker.start()
-    # The worker waits for the GIL after each of a dozen calls of LLVM a kernel, by default 5 ms each time.
-    patience = sys.getswitchinterval()
-    sys.setswitchinterval(5e-5)
-    try:
-        for key, source in sources.items():
-            work.put((key, ir_of(source, key)))
-    finally:
-        work.put(None)
-        worker.join()
-        sys.setswitchinterval(patience)
+    with eager_switching():
+        worker.start()
+        try:
+            for key, source in sources.items():
+                work.put((key, ir_of(source, key)))
+        finally:
+            work.put(None)
+            worker.join()
     for result in results.values():
         if isinstance(result, BaseException):
             raise result
     return results
+
+
+@contextlib.contextmanager
+def eager_switching():
+    """Threads wait 50 us for the GIL, not 5 ms: the one with LLVM asks for it after each of a dozen calls a kernel."""
+    patience = sys.getswitchinterval()
+    sys.setswitchinterval(5e-5)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(patience)
 
 
 def ir_of(source, key):

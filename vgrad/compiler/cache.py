@@ -20,7 +20,7 @@ from vgrad.config import config
 
 DIGEST_SIZE = hashlib.sha256().digest_size
 DAY = 24 * 3600
-distrusted = set()  # directories that have been warned of
+warned = set()  # directories that the user has been warned of
 
 
 def directory():
@@ -46,13 +46,13 @@ def load(key):
     except FileNotFoundError:
         return None
     except OSError as error:
-        distrust(error)
+        warn(error)
         return None
     data = content[DIGEST_SIZE:]
     if not belongs_to_user(status):
-        distrust(f"{path} belongs to someone else or may be written by others")
+        warn(f"{path} belongs to someone else or may be written by others")
     elif content[:DIGEST_SIZE] != digest(key, data):
-        distrust(f"{path} is damaged")
+        warn(f"{path} is damaged")
     else:
         if time.time() - status.st_mtime > DAY:  # a day's precision tells well enough what was used last
             with contextlib.suppress(OSError):
@@ -64,7 +64,7 @@ def load(key):
 def store(key, data):
     """Keep `data` under `key`, if it can be kept."""
     folder = directory()
-    if folder in distrusted or len(data) + DIGEST_SIZE > config.cache_size:
+    if len(data) + DIGEST_SIZE > config.cache_size:
         return
     temporary = os.path.join(folder, f"{key}.{os.getpid()}.{threading.get_ident()}")
     try:
@@ -77,7 +77,7 @@ def store(key, data):
     except OSError as error:
         with contextlib.suppress(OSError):
             os.remove(temporary)
-        distrust(error)
+        warn(error)
     # Looking through the whole directory takes a while: every 16th key on average does it.
     if key[:1] == "0":
         shrink(folder)
@@ -108,10 +108,10 @@ def belongs_to_user(status):
     return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def distrust(reason):
+def warn(reason):
     folder = directory()
-    if folder not in distrusted:
-        distrusted.add(folder)
+    if folder not in warned:
+        warned.add(folder)
         warnings.warn(
             f"vgrad compiles anew what its cache in {folder} cannot give: {reason}. "
             "VGRAD_CACHE_DIR can name another directory.",

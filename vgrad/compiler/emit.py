@@ -19,7 +19,7 @@ import numpy as np
 
 from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.expressions import expression, number, template
-from vgrad.compiler.schedule import POSITIONS
+from vgrad.compiler.lowering import POSITIONS
 from vgrad.compiler.values import (
     Constant,
     Cumulated,

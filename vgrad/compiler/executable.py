@@ -9,7 +9,9 @@ import threading
 import numpy as np
 
 from vgrad.compiler import assemble, threads
+from vgrad.compiler.dump import dump
 from vgrad.compiler.programs import opened
+from vgrad.config import config
 
 UNSUPPORTED = {np.dtype(name) for name in ("float16", "longdouble", "clongdouble")}
 arenas = threading.local()
@@ -37,6 +39,8 @@ class Executable:
 
     def __init__(self, jaxpr):
         self.program = program = assemble.compile_program(opened(jaxpr), threads.num_threads())
+        if config.dump:
+            dump(config.dump, jaxpr, opened(jaxpr), program.context, program.block)
         self.input_types = [(type_.shape, type_.dtype) for type_ in jaxpr.input_types]
         self.output_types = [(type_.shape, type_.dtype) for type_ in jaxpr.output_types]
         self.bases = np.zeros(program.n_bases, np.int64)

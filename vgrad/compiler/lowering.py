@@ -230,6 +230,8 @@ class Lowering:
             if target is not None and places.pop(output, None) is not target:
                 root = self.copy_to(value, target)
                 value = Stored(target, value.labels, (root,))
+            if target is not None:
+                self.needs_of(value)  # somebody else reads it
             outputs.append(value)
         return outputs
 
@@ -634,6 +636,7 @@ REDUCTIONS = {
     "reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "prod", "reduce_and": "and",
     "reduce_or": "or", "argmax": "argmax", "argmin": "argmin",
 }  # fmt: skip
+POSITIONS = ("argmax", "argmin")
 CUMULATIONS = {"cumsum": "sum", "cumprod": "prod", "cummax": "max", "cummin": "min", "cumlogsumexp": "logaddexp"}
 
 
@@ -646,10 +649,18 @@ def lower_reduction(lowering, equation, operands):
 
 
 def reduction(lowering, operand, axes, kind, var):
-    """The value of a reduction, made a root."""
+    """The value of a reduction, made a root; a view where all axes have length 1."""
     labels = tuple([label for axis, label in enumerate(operand.labels) if axis not in axes])
-    if not axes:
-        return View(operand, operand.shape, lambda index: index, labels)
+    if all([operand.shape[axis] == 1 for axis in axes]) and kind not in POSITIONS:
+        kept = [axis for axis in range(len(operand.shape)) if axis not in axes]
+
+        def pull(index):
+            entries = [ZERO] * len(operand.shape)
+            for axis, entry in zip(kept, index):
+                entries[axis] = entry
+            return tuple(entries)
+
+        return View(operand, var.type.shape, pull, labels)
     value = Reduced(operand, axes, kind, var.type.dtype, labels)
     lowering.form(value, lowering.target_for(var), kind="reduce", element=operand)
     return value

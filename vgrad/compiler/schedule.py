@@ -8,10 +8,9 @@ reads a row once from memory and then from cache. A reduction whose result has j
 same kernel; any other is finished when the kernel ends.
 """
 
-from vgrad.compiler.lowering import Root
+from vgrad.compiler.lowering import POSITIONS, Root
 from vgrad.compiler.values import Reduced
 
-POSITIONS = ("argmax", "argmin")
 CANDIDATES = 6  # how many earlier kernels a root without producers among them looks at
 
 

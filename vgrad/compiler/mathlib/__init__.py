@@ -15,25 +15,31 @@ function is level); the comment beside them gives the interval and that error.
 """
 
 from vgrad.compiler.mathlib import (
+    division,
     error_functions,
     error_inverses,
     exponential,
     gamma_functions,
+    hyperbolic,
     inverse,
     parts,
     powers,
+    random,
     trigonometric,
 )
 from vgrad.compiler.mathlib.table import FUNCTIONS
 
 __all__ = [
     "FUNCTIONS",
+    "division",
     "error_functions",
     "error_inverses",
     "exponential",
     "gamma_functions",
+    "hyperbolic",
     "inverse",
     "parts",
     "powers",
+    "random",
     "trigonometric",
 ]

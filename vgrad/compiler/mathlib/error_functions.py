@@ -4,8 +4,8 @@ Relies on exponential, table and the intrinsics.
 
 erf(x) = x (1 + P(x^2)) for small x, and 1 - exp(|x| Q(|x|)) for the others up to where it rounds to 1.
 
-The tails are made of erfcx(x) = exp(x^2) erfc(x), which for x >= 0 is a polynomial of (x - k) / (x + k) over 1 + 2 x, and of
-exp(-x^2) with what the square rounded away.
+The tails are made of erfcx(x) = exp(x^2) erfc(x), which for x >= 0 is a polynomial of (x - k) / (x + k) over 1 + 2 x,
+and of exp(-x^2) with what the square rounded away.
 """
 
 import numpy as np
@@ -85,7 +85,7 @@ LARGEST_F32, LARGEST_F64 = np.float32(3.4028235e38), 1.7976931348623157e308
 
 @mathlib_function
 def erfcx_positive_f32(x):
-    """erfcx for x >= 0; NaN for NaN."""
+    """erfcx(x) for x >= 0; the quotient q gets back what its operations rounded away."""
     bounded = select(x > LARGEST_F32, LARGEST_F32, x)
     inverse = float32(1) / (bounded + float32(2))
     q = (bounded - float32(2)) * inverse
@@ -104,7 +104,7 @@ def erfcx_positive_f64(x):
 
 @mathlib_function
 def exp_square_f32(x, factor):
-    """exp(factor x^2) for a factor that is a power of two, its sign aside."""
+    """exp(factor x^2) for a factor that is a power of two or minus one."""
     bounded = minimum_f32(abs_f32(x), float32(15))
     square = bounded * bounded
     lost = fma_f32(bounded, bounded, -square)
@@ -145,7 +145,7 @@ def erfc_f64(x):
     return select(x < 0.0, 2.0 - right, right)
 
 
-# ---------------------------------------------------------------------------------------------------- normal distribution
+# -------------------------------------------------------------------------------------------------- normal distribution
 
 
 @mathlib_function
