@@ -28,9 +28,9 @@ class KernelSource(NamedTuple):
 
     A kind is "i64", or for a pointer its elements' type after a star: "*f32" "*f64" "*i8" ... "*u64" "*c64" "*c128"
     "*b1" (a bool: stored as a byte, read as uint8). Memory that pointers share may only be read.
-    The text may use range, arithmetic and comparisons as Numba types them, and/or/not, `a if c else b`, x[i], casts like
-    float32(x), nan, inf, and the functions of intrinsics and mathlib by name. Floats have no // and %, and complex numbers
-    only complex(x, y), .real and .imag.
+    The text may use range, arithmetic and comparisons as Numba types them, and/or/not, `a if c else b`, x[i], casts
+    like float32(x), nan, inf, and the functions of intrinsics and mathlib by name. Floats have no // and %, and complex
+    numbers only complex(x, y), .real and .imag.
     """
 
     text: str
