@@ -2,8 +2,11 @@
 
 Relies on table, exponential and the intrinsics.
 
-pow(x, y) = exp(y log |x|) with the sign of an odd power. For float32 float64 is exact enough; for float64 the logarithm and its
-multiple are sums of two floats, good to 2^-63 of themselves.
+pow(x, y) = exp(y log |x|) with the sign of an odd power. For float32 float64 is exact enough; for float64 the logarithm
+and its multiple are sums of two floats, good to 2^-63 of themselves.
+
+logaddexp is right within 4 units in the last place of the larger of the operands and the result: where that is near 0, two
+numbers cancel, as in NumPy.
 """
 
 import numpy as np
@@ -180,7 +183,7 @@ def cbrt_f64(x):
 
 @mathlib_function
 def exp2_f32(x):
-    """2^k exp(r ln 2) with x = k + r: exact for integers. 2^k is given as a product, since it may leave the normal range."""
+    """2^k exp(r ln 2) with x = k + r: exact for integers. 2^k, which may leave the normal range, is a product."""
     y = select(HIGHEST_F32 < x, HIGHEST_F32, x)
     y = select(LOWEST_F32 > y, LOWEST_F32, y)
     k = round_even_f32(y)

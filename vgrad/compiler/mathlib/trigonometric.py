@@ -2,8 +2,8 @@
 
 Relies on table and the intrinsics.
 
-x = n pi/2 + r with |r| <= pi/4: pi/2 is given in three parts, and fma subtracts their multiples without loss. This holds while n is
-not too large; beyond, libm computes (see `rescued_by_libm`), at its speed.
+x = n pi/2 + r with |r| <= pi/4: pi/2 is given in three parts, and fma subtracts their multiples without loss. This holds
+while n is not too large; beyond, libm computes (see `rescued_by_libm`), at its speed.
 """
 
 import numpy as np
@@ -26,6 +26,7 @@ from vgrad.compiler.intrinsics import (
 )
 from vgrad.compiler.mathlib.table import mathlib_function
 
+INT32, INT64 = "i32", "i64"  # kinds of operands
 MAGIC_F32, MAGIC_F64 = (
     np.float32(12582912),
     6755399441055744.0,
@@ -76,7 +77,7 @@ def quarter_rest_f64(x, n):
 
 
 @mathlib_function
-def wave_f32(r, quarter: "i32"):
+def wave_f32(r, quarter: INT32):
     """sin(r + quarter pi/2) for |r| <= pi/4."""
     z = r * r
     sine = fma_f32(r * z, sine_tail_f32(z), r)
@@ -86,7 +87,7 @@ def wave_f32(r, quarter: "i32"):
 
 
 @mathlib_function
-def wave_f64(r, quarter: "i64"):
+def wave_f64(r, quarter: INT64):
     z = r * r
     sine = fma_f64(r * z, sine_tail_f64(z), r)
     cosine = fma_f64(z, fma_f64(z, cosine_tail_f64(z), -0.5), 1.0)
