@@ -1,4 +1,4 @@
-"""Error and gamma functions of mathlib: their distance from mpmath's in units of the last place; SciPy's values at edges.
+"""Error and gamma functions of mathlib: their distance from mpmath's in last places; SciPy's values at edges.
 
 Relies on vgrad.compiler.build for the loops around them.
 """
@@ -175,6 +175,7 @@ def test_next_to_roots_below_zero_the_error_is_absolute(name):
 
 
 @pytest.mark.parametrize("kind", DTYPES)
-@pytest.mark.parametrize("name", ["erf", "erfinv"])
-def test_the_sign_of_zero_stays(name, kind):
-    assert np.signbit(compiled(name, kind, np.array([0.0, -0.0], DTYPES[kind]))).tolist() == [False, True]
+def test_zeros_have_the_sign_that_scipy_gives_them(kind):
+    zeros = np.array([0.0, -0.0], DTYPES[kind])
+    assert np.signbit(compiled("erf", kind, zeros)).tolist() == [False, True]
+    assert np.signbit(compiled("erfinv", kind, zeros)).tolist() == [False, False]

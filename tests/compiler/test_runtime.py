@@ -451,3 +451,9 @@ def test_a_running_program_leaves_the_gil_to_others(kernels):
     x[0] = 1
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_a_region_has_not_more_lanes_than_a_team_can_count():
+    for lanes in (0, runtime.MAXIMUM_LANES + 1):
+        with pytest.raises(ValueError, match=f"256 lanes, not {lanes}"):
+            runtime.region(10, [], lanes=lanes)

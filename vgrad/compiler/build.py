@@ -203,8 +203,7 @@ def mathlib_ir(name):
 
 
 def for_this_machine(module):
-    module.triple = llvm.get_process_triple()
-    module.data_layout = data_layout()
+    module.triple, module.data_layout = triple_and_data_layout()
     return str(module)
 
 
@@ -251,8 +250,9 @@ def machine():
 
 
 @functools.cache
-def data_layout():
-    return str(machine().target_data)
+def triple_and_data_layout():
+    """Asked once: LLVM answers one question at a time, and would let Numba's thread wait for the optimiser."""
+    return llvm.get_process_triple(), str(machine().target_data)
 
 
 @functools.cache

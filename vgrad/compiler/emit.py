@@ -317,13 +317,14 @@ class Emitter:
             lines.append((f"{name} = int64({place})",))
             lines.append((f"{name} = select({name} < 0, {name} + {length}, {name})",))
             if value.outside != "clip":
-                checks.append(f"({name} >= 0) & ({name} < {length})")
+                checks.append(self.name("t"))
+                lines.append((f"{checks[-1]} = ({name} >= 0) & ({name} < {length})",))
             lines.append((f"{name} = select({name} < 0, 0, select({name} >= {length}, {length} - 1, {name}))",))
             terms.append(f"{name} * {step}")
         if value.outside == "clip":
             return self.load(array, value.table_index(index), lines, tuple(terms), whole=True)
         inside = self.name("t")
-        lines.append((f"{inside} = {' & '.join([f'({check})' for check in checks])}",))
+        lines.append((f"{inside} = {' & '.join(checks)}",))
         lost = missing_value(value.dtype) if value.outside == "fill" else value.dtype.type(0)
         if 0 in [array.shape[axis] for axis in value.axes]:
             return number(lost, value.dtype)

@@ -35,7 +35,6 @@ from vgrad.compiler.runtime import (
     JUMP_TABLE,
     JUMP_UNLESS,
     KERNEL,
-    MAXIMUM_LANES,
     NAP,
     NAP_LENGTH,
     ONES,
@@ -56,6 +55,7 @@ from vgrad.compiler.runtime import (
     SYSTEM_CALL_FUTEX,
     THREADS,
     TICKET,
+    TICKET_UNIT,
     VECTORCALL,
     WORDS,
     ZERO,
@@ -364,7 +364,7 @@ def wake(address, count, sleepers, services):
 
 def claim(team, lane, ticket, services):
     """Run a lane of the region that `ticket` announced, unless another thread has begun it."""
-    generation = ticket // MAXIMUM_LANES
+    generation = ticket // TICKET_UNIT
     claimed = team + 8 * (CLAIMS + 8 * lane)
     begun = load_shared(claimed)
     if begun < generation and replace(claimed, begun, generation):
@@ -377,7 +377,7 @@ def claim(team, lane, ticket, services):
 
 def help_region(team, thread, ticket, services):
     """Run lanes of the announced region until all are begun: the thread's own first."""
-    lanes = ticket % MAXIMUM_LANES
+    lanes = ticket % TICKET_UNIT
     for lane in range(thread, lanes, load(team + 8 * THREADS)):
         claim(team, lane, ticket, services)
     for lane in range(lanes):
@@ -393,7 +393,7 @@ def run_region(region, bases, n_words, team, services):
     store(team + 8 * WORDS, n_words)
     # Every lane that was announced is done, so that DONE stands still.
     goal = load_shared(team + 8 * DONE) + lanes
-    ticket = (load(team + 8 * TICKET) // MAXIMUM_LANES + 1) * MAXIMUM_LANES + lanes
+    ticket = (load(team + 8 * TICKET) // TICKET_UNIT + 1) * TICKET_UNIT + lanes
     exchange(team + 8 * TICKET, ticket)
     wake(team + 8 * TICKET, lanes - 1, team + 8 * SLEEPERS, services)
     help_region(team, 0, ticket, services)

@@ -52,10 +52,11 @@ COPY         = 19  #                              reference reference bytes0 byt
 BUSY, THREADS, POSITION, FRAME, WORDS = range(
     5
 )  # is a program running, how many threads; the region, its bases, argument_words
-TICKET, SLEEPERS = 8, 9  # region number * MAXIMUM_LANES + lanes, or STOP; workers that sleep until it changes
+TICKET, SLEEPERS = 8, 9  # region number * TICKET_UNIT + lanes, or STOP; workers that sleep until it changes
 DONE, DONE_SLEEPERS = 16, 17  # lanes done since the team began; whether the leader sleeps until it changes
 CLAIMS = 24  # one line per lane: the number of the last region in which a thread began it
 MAXIMUM_LANES = 256
+TICKET_UNIT = 2 * MAXIMUM_LANES
 TEAM_WORDS = CLAIMS + 8 * MAXIMUM_LANES
 STOP = -1
 
@@ -143,6 +144,8 @@ def region(extent, body, *, prologue=(), tile=None, lanes=1, scratch=(0, 0), scr
     """
     prologue = [word for step in prologue for word in step]
     body = [word for step in body for word in step]
+    if not 1 <= lanes <= MAXIMUM_LANES:
+        raise ValueError(f"A region has 1 to {MAXIMUM_LANES} lanes, not {lanes}.")
     # Every tile makes progress, also in a region of extent 0.
     tile = max(1, extent if tile is None else tile)
     return instruction(

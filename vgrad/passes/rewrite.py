@@ -12,7 +12,6 @@ import numpy as np
 from vgrad.core.interpreter import EVALUATE, Interpreter, installed, interpreting
 from vgrad.core.jaxpr import Literal
 from vgrad.core.types import type_of
-from vgrad.transforms.evaluate import evaluate
 from vgrad.transforms.stage import Stage, StageTracer
 
 Rewrite = namedtuple("Rewrite", ["name", "before", "after", "when", "why", "example"])
@@ -50,12 +49,29 @@ def pattern_of(rule):
 class Rewriting(Stage):
     """Stages a program; equations that match a rule are replaced by what the rule gives."""
 
-    __slots__ = ("rules", "definitions")
+    __slots__ = ("rules", "definitions", "current")
 
     def __init__(self, outer, rules):
         super().__init__(outer)
         self.rules = rules  # primitive -> [(rule, pattern, names)]
         self.definitions = {}  # Var -> its Equation
+        self.current = None  # the source of the equation that is being recorded anew
+
+    def source(self):
+        return self.current
+
+    def run(self, jaxpr, inputs):
+        """The outputs of the program; what takes an equation's place keeps its source."""
+        values = {**dict(jaxpr.constants), **dict(zip(jaxpr.inputs, inputs))}
+
+        def read(atom):
+            return atom.value if isinstance(atom, Literal) else values[atom]
+
+        for equation in jaxpr.equations:
+            self.current = equation.source
+            output = self.process(equation.primitive, [read(operand) for operand in equation.operands], equation.params)
+            values.update(zip(equation.outputs, output if equation.primitive.multiple_outputs else (output,)))
+        return [read(output) for output in jaxpr.outputs]
 
     def process(self, primitive, operands, params):
         for rule, pattern, names in self.rules.get(primitive, ()):
@@ -130,7 +146,7 @@ def with_rules(rules):
         rewriting = Rewriting(EVALUATE, table)
         inputs = [rewriting.input(type_) for type_ in jaxpr.input_types]
         with installed(rewriting):
-            outputs = evaluate(jaxpr, *inputs)
+            outputs = rewriting.run(jaxpr, inputs)
             result, outer_values = rewriting.finish(inputs, outputs)
         assert not outer_values, "a program under simplification closes over a tracer"
         return result

@@ -43,6 +43,10 @@ class Stage(Interpreter):
     def input(self, type_):
         return StageTracer(self, Var(type_))
 
+    def source(self):
+        """The user's line that an equation recorded now comes from."""
+        return user_frame()
+
     def process(self, primitive, operands, params):
         if primitive.collective is not None:
             self.axis_size(params["axis_name"])
@@ -61,7 +65,7 @@ class Stage(Interpreter):
         atoms = [self.atom(operand) for operand in operands]
         types = primitive.output_type(*[atom.type for atom in atoms], **params)
         outputs = [Var(type_) for type_ in (types if primitive.multiple_outputs else (types,))]
-        self.equations.append(Equation(primitive, atoms, params, outputs, user_frame()))
+        self.equations.append(Equation(primitive, atoms, params, outputs, self.source()))
         tracers = tuple([StageTracer(self, var) for var in outputs])
         return tracers if primitive.multiple_outputs else tracers[0]
 
@@ -97,7 +101,7 @@ class Stage(Interpreter):
         """One number spread over an array, as the cotangent of a sum is: an equation, not an array in the program."""
         output = Var(type_of(value))
         params = {"shape": value.shape, "axes": ()}
-        self.equations.append(Equation(broadcast, [Literal(value.flat[0])], params, [output], user_frame()))
+        self.equations.append(Equation(broadcast, [Literal(value.flat[0])], params, [output], self.source()))
         return output
 
     def finish(self, inputs, outputs):

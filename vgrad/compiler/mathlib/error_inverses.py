@@ -4,7 +4,8 @@ Relies on error_functions, exponential, table and the intrinsics.
 
 In the middle erfinv(x) = x P(w) with w = -log(1 - x^2). In the tails, where erfc(y) = c is small, float32 uses a
 polynomial of sqrt(w); float64 takes a first guess of y from sqrt(-log c) and improves it by a step of Halley's on
-log erfc(y) = log c. ndtri is had in float64 always, since its float32 operands reach far into the tail.
+log erfc(y) = log c. ndtri is had in float64 always, since its float32 operands reach far into the tail. The + 0
+of erfinv makes its value at -0 the 0 of SciPy's.
 """
 
 import numpy as np
@@ -58,7 +59,7 @@ ROOT_PI_F64, ROOT_TWO_F64 = 1.772453850905516, 1.4142135623730951
 def erfinv_f32(x):
     w = -log_f32(fma_f32(-x, x, float32(1)))
     factor = select(w < MIDDLE_F32, middle_f32(w - float32(2.5)), tail_f32(sqrt_f32(w) - float32(3.15)))
-    return select(abs_f32(x) == float32(1), copysign_f32(float32(np.inf), x), x * factor)
+    return select(abs_f32(x) == float32(1), copysign_f32(float32(np.inf), x), fma_f32(x, factor, float32(0)))
 
 
 @mathlib_function
@@ -77,7 +78,7 @@ def erfc_inverse_tail_f64(c):
 def erfinv_f64(x):
     w = -log_f64(fma_f64(-x, x, 1.0))
     tail = copysign_f64(erfc_inverse_tail_f64(1.0 - abs_f64(x)), x)
-    value = select(w < MIDDLE_F64, x * middle_f64(w - 3.125), tail)
+    value = select(w < MIDDLE_F64, fma_f64(x, middle_f64(w - 3.125), 0.0), tail)
     outside = select(abs_f64(x) == 1.0, copysign_f64(np.inf, x), np.nan)
     return select(abs_f64(x) < 1.0, value, outside)
 
@@ -89,7 +90,7 @@ def ndtri_f64(p):
     tail = erfc_inverse_tail_f64(2.0 * select(p < 0.5, p, rest))
     x = 2.0 * p - 1.0
     value = ROOT_TWO_F64 * select(w < MIDDLE_F64, x * middle_f64(w - 3.125), copysign_f64(tail, x))
-    outside = select(abs_f64(x) == 1.0, copysign_f64(np.inf, x), np.nan)
+    outside = select((p == 0.0) | (p == 1.0), copysign_f64(np.inf, x), np.nan)
     return select((p > 0.0) & (p < 1.0), value, outside)
 
 
