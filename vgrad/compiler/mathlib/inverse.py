@@ -2,9 +2,9 @@
 
 Relies on table and the intrinsics.
 
-atan2(y, x) = k pi/4 + s atan(u) with k an integer, s = 1 or -1, |u| <= tan(pi/8). The angle a between the nearer axis and
-(x, y) has the tangent t = min(|x|, |y|) / max(|x|, |y|); if that is above tan(pi/8), a = pi/4 + atan((t - 1) / (t + 1)).
-One quotient does it.
+atan2(y, x) = k pi/4 + s atan(u) with k an integer, s = 1 or -1, |u| <= tan(pi/8). The angle a between the nearer axis
+and (x, y) has the tangent t = min(|x|, |y|) / max(|x|, |y|); where that is above tan(pi/8), a is
+pi/4 + atan((t - 1) / (t + 1)). One quotient does it.
 
 asin(x) = x + x^3 P(x^2) for |x| <= 1/2, and pi/2 - 2 asin(sqrt((1 - |x|) / 2)) beyond.
 """

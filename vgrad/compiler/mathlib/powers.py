@@ -5,8 +5,8 @@ Relies on table, exponential and the intrinsics.
 pow(x, y) = exp(y log |x|) with the sign of an odd power. For float32 float64 is exact enough; for float64 the logarithm
 and its multiple are sums of two floats, good to 2^-63 of themselves.
 
-logaddexp is right within 4 units in the last place of the larger of the operands and the result: where that is near 0, two
-numbers cancel, as in NumPy.
+logaddexp is right within 4 units in the last place of the larger of the operands and the result: where the result is near
+0, two numbers cancel, as in NumPy.
 """
 
 import numpy as np

@@ -2,8 +2,8 @@
 
 Relies on table and the intrinsics.
 
-x = n pi/2 + r with |r| <= pi/4: pi/2 is given in three parts, and fma subtracts their multiples without loss. This holds
-while n is not too large; beyond, libm computes (see `rescued_by_libm`), at its speed.
+x = n pi/2 + r with |r| <= pi/4: pi/2 is given in three parts, and fma subtracts their multiples without loss. This
+holds while n is not too large; beyond, libm computes (see `rescued_by_libm`), at its speed.
 """
 
 import numpy as np
