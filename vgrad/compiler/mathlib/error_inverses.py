@@ -4,8 +4,8 @@ Relies on error_functions, exponential, table and the intrinsics.
 
 In the middle erfinv(x) = x P(w) with w = -log(1 - x^2). In the tails, where erfc(y) = c is small, float32 uses a
 polynomial of sqrt(w); float64 takes a first guess of y from sqrt(-log c) and improves it by a step of Halley's on
-log erfc(y) = log c. ndtri is had in float64 always, since its float32 operands reach far into the tail. The + 0
-of erfinv makes its value at -0 the 0 of SciPy's.
+log erfc(y) = log c. ndtri is had in float64 always, since its float32 operands reach far into the tail. Adding 0
+to erfinv makes it 0 at -0, as SciPy's.
 """
 
 import numpy as np
