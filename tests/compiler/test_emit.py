@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from tests.compiler.workloads import PROGRAMS, mlp_data, mlp_loss, mlp_params
+from tests.compiler.workloads import PROGRAMS, mlp_data, mlp_loss, mlp_params, planned
 from tests.conftest import GOLDEN
-from vgrad import debug, grad, jit, make_jaxpr, vmap
+from vgrad import debug, grad, jit, vmap
 from vgrad.compiler import build
-from vgrad.compiler.assemble import plan_program
 from vgrad.compiler.explain import explain, kernel_names
-from vgrad.compiler.programs import opened
 from vgrad.config import config
 
 
@@ -27,11 +25,6 @@ def empty_cache(tmp_path, monkeypatch):
         yield
 
 
-def planned(function, *args):
-    jaxpr = opened(make_jaxpr(function)(*args))
-    return jaxpr, *plan_program(jaxpr, 2)[:2]
-
-
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_program_and_its_kernels_are_as_they_were(name, golden):
     function, args = PROGRAMS[name]
@@ -47,7 +40,12 @@ def test_no_golden_file_is_left_over():
     assert {path.stem for path in (GOLDEN / "programs").glob("*.txt")} <= set(PROGRAMS)
 
 
-@pytest.mark.parametrize("per_example", [False, True])
+SIZE_IN_TEXT = "the mean's 1 / size is a number in a kernel's text"
+
+
+@pytest.mark.parametrize(
+    "per_example", [pytest.param(False, marks=pytest.mark.xfail(strict=True, reason=SIZE_IN_TEXT)), True]
+)
 def test_a_new_batch_size_compiles_nothing(per_example, empty_cache):
     gradient = jit(vmap(grad(mlp_loss), (None, 0, 0)) if per_example else grad(mlp_loss))
     params = mlp_params()

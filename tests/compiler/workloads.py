@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from vgrad import grad, lax
+from vgrad import grad, lax, make_jaxpr
+from vgrad.compiler.assemble import plan_program
+from vgrad.compiler.programs import opened
 
 
 def chain(x, shift, scale):
@@ -34,6 +36,12 @@ def running(x):
         return state, np.sum(state)
 
     return lax.scan(step, np.zeros(x.shape[1]), x)
+
+
+def planned(function, *args):
+    """(the Jaxpr as it is compiled, Context, Block) for two threads."""
+    jaxpr = opened(make_jaxpr(function)(*args))
+    return jaxpr, *plan_program(jaxpr, 2)[:2]
 
 
 def mlp_params(width=64):

@@ -6,7 +6,7 @@ Relies on assemble, whose plan it reads. vgrad.debug and dump show it.
 import itertools
 import re
 
-from vgrad.compiler.assemble import sources_of
+from vgrad.compiler.assemble import FIRST_BASE, sources_of
 from vgrad.compiler.build import KernelSource
 from vgrad.compiler.control import Loop
 from vgrad.compiler.lowering import HostCall
@@ -47,11 +47,15 @@ class Explanation:
         return "\n".join(lines)
 
     def name(self, buffer):
-        """Names of buffers count up in the order in which the text mentions them."""
+        """Inputs and outputs are numbered by position, other buffers as the text mentions them first."""
         if buffer not in self.names:
             kind = buffer.kind
-            number = self.counts.setdefault(kind, itertools.count())
-            self.names[buffer] = f"{kind}{next(number)}"
+            if kind in ("input", "output"):
+                first = FIRST_BASE + (len(self.jaxpr.inputs) if kind == "output" else 0)
+                number = buffer.number - first
+            else:
+                number = next(self.counts.setdefault(kind, itertools.count()))
+            self.names[buffer] = f"{kind}{number}"
         return self.names[buffer]
 
     def lines_of(self, block, indent):
@@ -213,7 +217,7 @@ def by_source(equations):
     lines = {}
     for equation in equations:
         lines.setdefault(equation.source, []).append(equation.primitive.name)
-    width = max([len(", ".join(names)) for names in lines.values()], default=0)
+    width = min(max([len(", ".join(names)) for names in lines.values()], default=0), 40)
     return [f"{', '.join(names):{width}}  {describe(source)}".rstrip() for source, names in lines.items()]
 
 

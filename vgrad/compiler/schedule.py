@@ -226,7 +226,7 @@ def axes_from_reads(kernel, root):
             if constant or len(terms) != 1 or terms[0][1] != 1:
                 return None
             own = terms[0][0]
-            if mapping.setdefault(own, axis) != axis:
+            if root.shape[own] != kernel.sizes[axis] or mapping.setdefault(own, axis) != axis:
                 return None
     if any([each.place is kernel for each in root.after]) or len(set(mapping.values())) != len(mapping):
         return None
