@@ -78,7 +78,7 @@ def atan_f32(x):
         select(over, float32(1), size),
         select(over, size, float32(1)),
         select(over, float32(2), float32(0)),
-        select(over, -float32(1), float32(1)),
+        select(over, float32(-1), float32(1)),
     )
     return copysign_f32(result, x)
 
@@ -103,7 +103,7 @@ def atan2_f32(y, x):
     small = select(infinite, select(small == float32(np.inf), float32(1), float32(0)), small * scale)
     large = select(infinite | nothing, float32(1), large * scale)
     left = bits_f32(x) < 0
-    sign = select(left != over, -float32(1), float32(1))
+    sign = select(left != over, float32(-1), float32(1))
     result = angle_f32(small, large, select(over, float32(2), select(left, float32(4), float32(0))), sign)
     return select((x == x) & (y == y), copysign_f32(result, y), x + y)
 
@@ -127,14 +127,14 @@ def atan2_f64(y, x):
 def asin_f32(x):
     size = abs_f32(x)
     near = size <= float32(0.5)
-    z = select(near, size * size, fma_f32(-float32(0.5), size, float32(0.5)))
+    z = select(near, size * size, fma_f32(float32(-0.5), size, float32(0.5)))
     s = select(near, size, sqrt_f32(z))
     arc = fma_f32(s * z, asin_tail_f32(z), s)
     return copysign_f32(
         select(
             near,
             arc,
-            fma_f32(float32(2), QUARTER_PI_HIGH_F32, fma_f32(-float32(2), arc, float32(2) * QUARTER_PI_LOW_F32)),
+            fma_f32(float32(2), QUARTER_PI_HIGH_F32, fma_f32(float32(-2), arc, float32(2) * QUARTER_PI_LOW_F32)),
         ),
         x,
     )
@@ -157,11 +157,11 @@ def acos_f32(x):
     """2 asin(s) for x > 1/2, pi - 2 asin(s) for x < -1/2, pi/2 - asin(x) between."""
     size = abs_f32(x)
     near = size <= float32(0.5)
-    z = select(near, size * size, fma_f32(-float32(0.5), size, float32(0.5)))
+    z = select(near, size * size, fma_f32(float32(-0.5), size, float32(0.5)))
     s = select(near, x, sqrt_f32(z))
     arc = fma_f32(s * z, asin_tail_f32(z), s)
     k = select(near, float32(2), select(x < float32(0), float32(4), float32(0)))
-    times = select(near, -float32(1), select(x < float32(0), -float32(2), float32(2)))
+    times = select(near, float32(-1), select(x < float32(0), float32(-2), float32(2)))
     return fma_f32(k, QUARTER_PI_HIGH_F32, fma_f32(times, arc, k * QUARTER_PI_LOW_F32))
 
 

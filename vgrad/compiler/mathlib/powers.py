@@ -5,8 +5,8 @@ Relies on table, exponential and the intrinsics.
 pow(x, y) = exp(y log |x|) with the sign of an odd power. For float32 float64 is exact enough; for float64 the logarithm
 and its multiple are sums of two floats, good to 2^-63 of themselves.
 
-logaddexp is right within 4 units in the last place of the larger of the operands and the result: where the result is near
-0, two numbers cancel, as in NumPy.
+logaddexp is right within 4 units in the last place of the larger of the operands and the result: where the result is
+near 0, two numbers cancel, as in NumPy.
 """
 
 import numpy as np
@@ -150,7 +150,7 @@ def cbrt_f32(x):
     y = bits_f32(select(denormal, size * SCALE_F32, size))
     e = float_of_bits_f32(add_i32(shift_right_i32(y, 23), INTEGER_BITS_F32)) - (INTEGER_F32 + BIAS_F32)
     k = floor_f32(fma_f32(e, THIRD_F32, THIRD_F32 * float32(0.5)))
-    j = fma_f32(-float32(3), k, e)
+    j = fma_f32(float32(-3), k, e)
     m = float_of_bits_f32(bit_or_i32(bit_and_i32(y, MANTISSA_F32), ONE_BITS_F32))
     v = m * select(j == float32(0), float32(1), select(j == float32(1), float32(2), float32(4)))
     t = cbrt_start_f32(m) * select(j == float32(0), float32(1), select(j == float32(1), CBRT_2_F32, CBRT_4_F32))
