@@ -63,7 +63,7 @@ def compile_module(text, entries):
 
 
 loaded = {}  # key -> addresses
-compilations = 0  # kernels and modules that this process has compiled, not loaded from the disk cache
+compilations = 0  # kernels that this process has compiled, not loaded from the disk cache
 lock = threading.RLock()
 # A child process finds no compilation half done, and the lock free.
 if hasattr(os, "register_at_fork"):
@@ -95,7 +95,7 @@ def object_codes(sources):
     missing = {key: source for key, source in sources.items() if codes[key] is None}
     if missing:
         codes |= compiled(missing)
-        compilations += len(missing)
+        compilations += sum([isinstance(source, KernelSource) for source in missing.values()])
         for key in missing:
             cache.store(key, codes[key])
     return codes
