@@ -14,7 +14,7 @@ from vgrad import tree
 from vgrad.config import config
 from vgrad.control.call import backend, call
 from vgrad.core.functions import Flat, finish, flatten_args, name_of, quiet
-from vgrad.core.interpreter import state
+from vgrad.core.interpreter import EVALUATE, state
 from vgrad.core.types import ArrayType, type_of
 from vgrad.transforms.evaluate import evaluate
 from vgrad.transforms.stage import stage
@@ -105,6 +105,12 @@ def leaf_key(leaf):
     return (leaf.shape, leaf.dtype) if type(leaf) is np.ndarray else type_of(leaf)
 
 
+def quick_key(leaf):
+    """Tells types apart as leaf_key does, for one that has been checked before; costs less."""
+    kind = type(leaf)
+    return (leaf.shape, leaf.dtype) if kind is np.ndarray or issubclass(kind, np.generic) else kind
+
+
 def compile_jaxpr(jaxpr):
     from vgrad.compiler.executable import compiled  # here, not above: it loads LLVM, which `import vgrad` must not
 
@@ -137,7 +143,7 @@ class Jitted:
     stages anew. Programs are forgotten by clear_cache(); cache_size() is how many there are.
     """
 
-    __slots__ = ("fun", "options", "statics", "cache", "name", "__dict__", "__weakref__")
+    __slots__ = ("fun", "options", "statics", "cache", "ready", "name", "__dict__", "__weakref__")
 
     def __init__(self, fun, static_argnums=None, static_argnames=None):
         functools.update_wrapper(self, fun)
@@ -145,9 +151,19 @@ class Jitted:
         self.options = (static_argnums, static_argnames)
         self.statics = StaticArguments(fun, static_argnums, static_argnames)
         self.cache = {}
+        self.ready = {}  # (structure, types) of calls without static arguments -> (native program, output structure)
         self.name = name_of(fun)
 
     def __call__(self, *args, **kwargs):
+        if self.ready and state.interpreter is EVALUATE and config.jit and not (config.disable_jit or config.debug_nans):
+            leaves, structure = tree.flatten((args, kwargs))
+            found = self.ready.get((structure, config.default_float, *[quick_key(leaf) for leaf in leaves]))
+            if found is not None:
+                return found[1].unflatten(found[0](leaves))
+        return self.call_staged(args, kwargs)
+
+    def call_staged(self, args, kwargs):
+        """A call whose program may have to be staged and compiled first, or that is itself traced."""
         fun, cache = self.fun, self.cache
         if config.disable_jit:
             return fun(*args, **kwargs)
@@ -173,6 +189,9 @@ class Jitted:
                 cache[key] = entry
         jaxpr, output_structure = entry
         outputs = quiet_call(*outer_values, *leaves, jaxpr=jaxpr, name=self.name)
+        run = jaxpr.memo.get("executable")
+        if run is not None and key in cache and not (self.statics.numbers or self.statics.names):
+            self.ready[(structure, config.default_float, *[quick_key(leaf) for leaf in leaves])] = run, output_structure
         return output_structure.unflatten(finish(outputs, leaves))
 
     def __get__(self, instance, owner=None):
@@ -191,6 +210,7 @@ class Jitted:
 
     def clear_cache(self):
         self.cache.clear()
+        self.ready.clear()
 
     def cache_size(self):
         return len(self.cache)

@@ -8,7 +8,7 @@ import numpy as np
 from vgrad.compiler import blas, build, runtime
 from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.control import Block, Branch, Loop
-from vgrad.compiler.emit import combine, emit, identity_of, kind_of
+from vgrad.compiler.emit import combine, emit, kind_of
 from vgrad.compiler.expressions import number
 from vgrad.compiler.lowering import HostCall, Labels, Lowering, uniform_number
 from vgrad.compiler.memory import place_buffers
@@ -16,7 +16,7 @@ from vgrad.compiler.products import Product
 from vgrad.compiler.regions import Region, group, product_row
 from vgrad.compiler.runtime import Label, Reference
 from vgrad.compiler.schedule import Kernel, fuse
-from vgrad.compiler.values import Constant, Stored
+from vgrad.compiler.values import Constant, Stored, identity_of
 
 ARENA, FIRST_BASE = 2, 3
 

@@ -29,6 +29,7 @@ from vgrad.compiler.values import (
     Sliced,
     View,
     along,
+    identity_of,
     moved,
 )
 from vgrad.primitives.indexing import missing_value
@@ -48,22 +49,6 @@ def combine(kind, dtype, first, second):
     text = (COMBINE_BOOL if dtype == BOOL else COMBINE)[kind]
     code, _ = template(text, (dtype, dtype), (dtype, dtype), dtype)
     return code.format(first, second)
-
-
-def identity_of(kind, dtype):
-    """The number that a reduction starts from."""
-    if kind in ("sum", "or"):
-        return dtype.type(0)
-    if kind == "prod":
-        return dtype.type(1)
-    if kind == "and":
-        return dtype.type(True if dtype == BOOL else -1 if dtype.kind == "i" else np.iinfo(dtype).max)
-    lowest = kind in ("max", "argmax", "logaddexp")
-    if dtype.kind == "f":
-        return dtype.type(-np.inf if lowest else np.inf)
-    if dtype == BOOL:
-        return np.bool_(not lowest)
-    return dtype.type(np.iinfo(dtype).min if lowest else np.iinfo(dtype).max)
 
 
 def kind_of(dtype):

@@ -28,6 +28,7 @@ from vgrad.compiler.values import (
     added,
     along,
     array_of,
+    identity_of,
     memory_below,
     moved,
 )
@@ -661,6 +662,8 @@ def reduction(lowering, operand, axes, kind, var):
             return tuple(entries)
 
         return View(operand, var.type.shape, pull, labels)
+    if 0 in operand.shape:
+        return Constant(identity_of(kind, operand.dtype), var.type.shape, var.type.dtype, labels)
     value = Reduced(operand, axes, kind, var.type.dtype, labels)
     lowering.form(value, lowering.target_for(var), kind="reduce", element=operand)
     return value

@@ -6,9 +6,12 @@ A value that is not formed is an expression: asked for its element at an index, 
 An index has one entry per axis: (constant, ((axis, coefficient), ...)), a sum of multiples of loop axes, all integers.
 """
 
+import numpy as np
+
 from vgrad.compiler.arrays import Array
 
 ZERO = (0, ())
+BOOL = np.dtype(np.bool_)
 
 
 def along(axis):
@@ -210,6 +213,22 @@ class Cumulated(Value):
         self.axis = axis
         self.kind = kind
         self.reverse = reverse
+
+
+def identity_of(kind, dtype):
+    """The number that a reduction starts from."""
+    if kind in ("sum", "or"):
+        return dtype.type(0)
+    if kind == "prod":
+        return dtype.type(1)
+    if kind == "and":
+        return dtype.type(True if dtype == BOOL else -1 if dtype.kind == "i" else np.iinfo(dtype).max)
+    lowest = kind in ("max", "argmax", "logaddexp")
+    if dtype.kind == "f":
+        return dtype.type(-np.inf if lowest else np.inf)
+    if dtype == BOOL:
+        return np.bool_(not lowest)
+    return dtype.type(np.iinfo(dtype).min if lowest else np.iinfo(dtype).max)
 
 
 def array_of(value):
