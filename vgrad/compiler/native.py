@@ -25,6 +25,7 @@ from vgrad.compiler.runtime import (
     DONE_SLEEPERS,
     END,
     FILL,
+    FORKING,
     FRAME,
     GEMM,
     HOST,
@@ -39,6 +40,8 @@ from vgrad.compiler.runtime import (
     NAP_LENGTH,
     ONES,
     POSITION,
+    PRODUCT_COUNTS,
+    PRODUCTS,
     REGION,
     RESTORE_THREAD,
     SAVE_THREAD,
@@ -221,6 +224,30 @@ def address_of(reference, bases, scratch, start):
     return origin + load(reference + 8) + start * load(reference + 16)
 
 
+def begin_product(services):
+    """Count a product that begins, but not while the process forks; the address of the count, for the end."""
+    # Threads have their stacks some megabytes apart: each counts on a cache line of its own.
+    count = services + 8 * (PRODUCTS + 8 * (stack(1) // 2**23 % PRODUCT_COUNTS))
+    add(count, 1)
+    while load_shared(services + 8 * FORKING):
+        add(count, -1)
+        call(load(services + 8 * NAP), load(services + 8 * NAP_LENGTH))
+        add(count, 1)
+    return count
+
+
+def hold_products(services):
+    """Wait until no product runs, and let none begin.
+
+    A child that is forked while a thread holds a lock of BLAS, for its buffers, would wait for that lock for ever.
+    """
+    exchange(services + 8 * FORKING, 1)
+    for i in range(PRODUCT_COUNTS):
+        while load_shared(services + 8 * (PRODUCTS + 8 * i)):
+            call(load(services + 8 * NAP), load(services + 8 * NAP_LENGTH))
+    return 0
+
+
 def multiply(function, one, factor, transpose_a, transpose_b, m, n, k, a, lda, b, ldb, c, ldc):
     """C = A B + factor C by Fortran's gemm, k > 0. It sees row-major matrices transposed: C' = B' A' + factor C'."""
     words = stack(8)
@@ -266,6 +293,7 @@ def run_gemm(step, bases, scratch, start, stop, services):
     item = 16 if kind == 3 else (4 if kind == 0 else 8)
     one = services + 8 * (ONES + 2 * kind)
     factor = one if accumulate else services + 8 * ZERO
+    count = begin_product(services)
     for i in range(load(outer) + load(outer + 8) * extent):
         for j in range(load(inner) + load(inner + 8) * extent):
             c_matrix = c + i * load(outer + 32) + j * load(inner + 32)
@@ -279,6 +307,7 @@ def run_gemm(step, bases, scratch, start, stop, services):
             else:
                 for row in range(m):
                     zero_memory(c_matrix + row * ldc * item, n * item)
+    add(count, -1)
     return 0
 
 

@@ -51,7 +51,7 @@ COPY         = 19  #                              reference reference bytes0 byt
 # Words of a team's block of memory: what threads write often lies on cache lines of its own.
 BUSY, THREADS, POSITION, FRAME, WORDS = range(
     5
-)  # is a program running, how many threads; the region, its bases, argument_words
+)  # a program runs; how many threads; the region, its bases, argument_words
 TICKET, SLEEPERS = 8, 9  # region number * TICKET_UNIT + lanes, or STOP; workers that sleep until it changes
 DONE, DONE_SLEEPERS = 16, 17  # lanes done since the team began; whether the leader sleeps until it changes
 CLAIMS = 24  # one line per lane: the number of the last region in which a thread began it
@@ -64,7 +64,10 @@ STOP = -1
 SAVE_THREAD, RESTORE_THREAD, CHECK_SIGNALS, VECTORCALL, INTEGER, DECREASE_REFERENCES = range(6)  # of Python
 CLOCK, CLOCK_NAME, SYSTEM_CALL, SYSTEM_CALL_FUTEX, NAP, NAP_LENGTH = range(6, 12)  # of the operating system
 SPINS = 12  # how often a thread looks before it sleeps
-ZERO, ONES, SERVICE_WORDS = 14, 16, 24  # factors for gemm, two words each: a zero, and a one of each of GEMM_KINDS
+FORKING = 13  # no product may begin
+ZERO, ONES = 14, 16  # factors for gemm, two words each: a zero, and a one of each of GEMM_KINDS
+PRODUCTS, PRODUCT_COUNTS = 24, 32  # how many products run, counted on several cache lines
+SERVICE_WORDS = PRODUCTS + 8 * PRODUCT_COUNTS
 
 GEMM_KINDS = {"float32": 0, "float64": 1, "complex64": 2, "complex128": 3}
 
@@ -252,7 +255,7 @@ def sizes(instructions):
 # Native code
 
 SYSTEM_CALLS = {"x86_64": 202, "aarch64": 98}  # the number of futex, by machine
-FUNCTIONS = {"execute": 6, "work": 3, "stop_team": 2}  # of native.py, and how many words they take
+FUNCTIONS = {"execute": 6, "work": 3, "stop_team": 2, "hold_products": 1}  # of native.py, and how many words they take
 
 
 def address_of(function):

@@ -12,6 +12,8 @@ import ctypes
 import functools
 import os
 import threading
+from collections.abc import Callable
+from typing import NamedTuple
 
 from vgrad.compiler import runtime
 from vgrad.config import config
@@ -19,15 +21,28 @@ from vgrad.config import config
 ADDRESS, INTEGER, OBJECT = ctypes.c_void_p, ctypes.c_int64, ctypes.py_object
 
 
+class Native(NamedTuple):
+    """The native functions, and the array of services that each takes last."""
+
+    execute: Callable
+    work: Callable
+    stop_team: Callable
+    hold_products: Callable
+    services: ctypes.Array
+
+
 @functools.cache
-def entries():
-    """The native functions `execute`, `work` and `stop_team`, and the array of services for their last argument."""
-    native = runtime.native()
-    # `execute` gives up the GIL itself: called as a function of Python's API, its exception passes through.
-    execute = ctypes.PYFUNCTYPE(INTEGER, ADDRESS, ADDRESS, INTEGER, OBJECT, ADDRESS, ADDRESS)(native["execute"])
-    work = ctypes.CFUNCTYPE(INTEGER, ADDRESS, INTEGER, ADDRESS)(native["work"])
-    stop_team = ctypes.CFUNCTYPE(INTEGER, ADDRESS, ADDRESS)(native["stop_team"])
-    return execute, work, stop_team, runtime.services()
+def native():
+    """The Native of this process."""
+    addresses = runtime.native()
+    return Native(
+        # It gives up the GIL itself: called as a function of Python's API, its exception passes through.
+        execute=ctypes.PYFUNCTYPE(INTEGER, ADDRESS, ADDRESS, INTEGER, OBJECT, ADDRESS, ADDRESS)(addresses["execute"]),
+        work=ctypes.CFUNCTYPE(INTEGER, ADDRESS, INTEGER, ADDRESS)(addresses["work"]),
+        stop_team=ctypes.CFUNCTYPE(INTEGER, ADDRESS, ADDRESS)(addresses["stop_team"]),
+        hold_products=ctypes.CFUNCTYPE(INTEGER, ADDRESS)(addresses["hold_products"]),
+        services=runtime.services(),
+    )
 
 
 class Team:
@@ -48,13 +63,11 @@ class Team:
             self.workers.append(worker)
 
     def work(self, index):
-        _, work, _, services = entries()
-        work(self.address, index, services)
+        native().work(self.address, index, native().services)
 
     def stop(self):
         """End the workers, for good, unless a program is running on the team. Whether they ended."""
-        _, _, stop_team, services = entries()
-        stopped = stop_team(self.address, services)
+        stopped = native().stop_team(self.address, native().services)
         if stopped:
             for worker in self.workers:
                 worker.join()
@@ -85,7 +98,7 @@ def run(code, bases, n_bases, threads=1, callback=None):
     callback: called for HOST instructions as callback(identifier, address of an array of addresses).
     Errors: what `callback` raised; KeyboardInterrupt from the backward jumps of loops. The program ends there.
     """
-    execute, _, _, services = entries()
+    execute, services = native().execute, native().services
     if threads == 1:
         execute(code, bases, n_bases, callback, 0, services)
     else:
@@ -113,12 +126,15 @@ def stop():
 
 
 def before_fork():
-    # Workers do not live on in the child; without them, fork() copies a process at rest.
+    # Threads do not live on in the child: fork() is to copy no workers, and no product that runs.
     lock.acquire()
     stop()
+    if native.cache_info().currsize:
+        native().hold_products(native().services)
 
 
 def after_fork_in_parent():
+    release_products()
     lock.release()
 
 
@@ -126,6 +142,16 @@ def after_fork_in_child():
     global team, lock
     team, lock = None, threading.RLock()
     available_processors.cache_clear()
+    release_products()
+    if native.cache_info().currsize:
+        # Threads that were about to begin a product are gone, their counts are not.
+        first, count = runtime.PRODUCTS, 8 * runtime.PRODUCT_COUNTS
+        native().services[first : first + count] = [0] * count
+
+
+def release_products():
+    if native.cache_info().currsize:
+        native().services[runtime.FORKING] = 0
 
 
 atexit.register(stop)
