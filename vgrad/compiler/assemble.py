@@ -160,6 +160,7 @@ def buffers_of(item):
         for made in action.carries:
             found.update([array.buffer for array in made])
         found.update([whole.buffer for _, whole in action.slices])
+        found.update([each.buffer for each in action.results])
         if action.going is not None:
             found.add(action.going.buffer)
     elif isinstance(action, Branch):
@@ -402,6 +403,12 @@ def write_loop(loop, context):
     yield runtime.increment(loop.counter)
     yield runtime.jump(top)
     yield end
+    steps = []
+    for (mine, *_), result in zip(loop.carries, loop.results):
+        size = result.size * result.dtype.itemsize
+        steps.append(runtime.copy_step(reference(result.buffer, result.offset), reference(mine.buffer), size))
+    if steps:
+        yield runtime.region(1, steps)
 
 
 def write_branch(branch, context):

@@ -3,6 +3,8 @@
 Relies on lowering. assemble writes the jumps.
 """
 
+import math
+
 from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.lowering import PROGRAMS, RULES, Lowering, convert_value
 from vgrad.compiler.programs import opened
@@ -29,9 +31,10 @@ class Loop:
     length      of a scan; None for a while loop, whose `condition` block writes `going`
     carries     (Array that the body reads, Array that it writes, slot, other slot): after each step the slots swap
     slices      (slot, Array of the whole): slot follows the step along axis 0
+    results     Arrays that get the last carries
     """
 
-    __slots__ = ("length", "reverse", "carries", "slices", "condition", "going", "body", "needs", "place", "counter", "equation")
+    __slots__ = ("length", "reverse", "carries", "slices", "condition", "going", "body", "needs", "place", "counter", "results", "equation")
 
 
 class Branch:
@@ -90,14 +93,14 @@ def lower_scan(lowering, equation, operands):
     for value in operands[consts + num_carry :]:
         whole = lowering.in_memory(value)
         needs += lowering.needs_of(value)
-        buffer = Buffer("slot", value.dtype, 0, lowering.context.new_base())
+        buffer = Buffer("slot", value.dtype, math.prod(whole.shape[1:]), lowering.context.new_base())
         buffer.behind = (whole.buffer,)
         loop.slices.append((buffer, whole))
         own = Array(buffer, whole.shape[1:], whole.strides[1:])
         inputs.append(Stored(own, lowering.labels.new(own.shape)))
     stacks = [lowering.target_for(var) for var in equation.outputs[num_carry:]]
     for stack in stacks:
-        buffer = Buffer("slot", stack.dtype, 0, lowering.context.new_base())
+        buffer = Buffer("slot", stack.dtype, math.prod(stack.shape[1:]), lowering.context.new_base())
         buffer.behind = (stack.buffer,)
         loop.slices.append((buffer, stack))
         targets.append(Array(buffer, stack.shape[1:], stack.strides[1:]))
@@ -107,14 +110,10 @@ def lower_scan(lowering, equation, operands):
 def finish_loop(lowering, equation, loop, body, needs, stacks):
     loop.body = body
     loop.needs = tuple(needs)
+    # Slots are known to the threads that ran the loop; what comes after reads the last carries from fixed places.
+    loop.results = [lowering.target_for(var) for var, _ in zip(equation.outputs, loop.carries)]
     lowering.actions.append(loop)
-    results = [Stored(made[0], lowering.labels.new(made[0].shape), (loop,)) for made in loop.carries]
-    results += [Stored(stack, lowering.labels.new(stack.shape), (loop,)) for stack in stacks]
-    for place, (var, value) in enumerate(zip(equation.outputs, results)):
-        target = lowering.targets.pop(var, None)
-        if target is not None:  # a carry of the loop is an output of the program
-            results[place] = Stored(target, value.labels, (lowering.copy_to(value, target),))
-    return tuple(results)
+    return tuple([Stored(each, lowering.labels.new(each.shape), (loop,)) for each in (*loop.results, *stacks)])
 
 
 def lower_while(lowering, equation, operands):

@@ -11,6 +11,7 @@ import numpy as np
 
 from vgrad.compiler import assemble, threads
 from vgrad.compiler.dump import dump
+from vgrad.compiler.outputs import new_array
 from vgrad.compiler.programs import opened
 from vgrad.config import config
 
@@ -67,7 +68,8 @@ class Executable:
             dump(config.dump, jaxpr, opened(jaxpr), program.context, program.block)
         self.inputs = [(base, native(type_.dtype)) for base, type_ in zip(program.inputs, jaxpr.input_types)]
         self.outputs = [
-            (base, type_.shape, native(type_.dtype)) for base, type_ in zip(program.outputs, jaxpr.output_types)
+            (base, type_.shape, native(type_.dtype), type_.size * type_.dtype.itemsize)
+            for base, type_ in zip(program.outputs, jaxpr.output_types)
         ]
         self.bases = np.zeros(program.n_bases, np.int64)
         for base, array in program.constants:
@@ -85,8 +87,8 @@ class Executable:
                 kept.append(leaf)
             bases[base] = data_of(leaf)
         outputs = []
-        for base, shape, dtype in self.outputs:
-            output = np.empty(shape, dtype)
+        for base, shape, dtype, size in self.outputs:
+            output = new_array(shape, dtype, size)
             bases[base] = data_of(output)
             outputs.append(output)
         held = take_arena(program.arena)

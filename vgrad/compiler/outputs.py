@@ -1,0 +1,64 @@
+"""New arrays for results. Large ones take up memory that earlier results have left: fresh pages cost more than the work.
+
+Relies on numpy. An array handed out is nobody else's until it and all its views are gone.
+"""
+
+import ctypes
+import functools
+import threading
+
+import numpy as np
+
+LARGE = 1 << 20  # bytes from which memory is kept; smaller blocks malloc keeps itself
+KEPT = 1 << 29  # bytes that may lie unused
+
+
+@functools.lru_cache(maxsize=256)
+def lease_of(size):
+    """The class of memory of a size on loan to a result; it goes back when the result and all its views are gone.
+
+    It is no class of arrays: NumPy lets a view refer to the array at the bottom of a chain, past those between.
+    """
+    return type("Lease", (ctypes.c_char * size,), {"__del__": lambda lease: give_back(lease.block)})
+
+
+def lent(block):
+    lease = lease_of(block.size).from_buffer(block)
+    lease.block = block
+    return lease
+
+
+free = {}  # size in bytes -> blocks
+order = []  # sizes of the free blocks, those that lie longest first
+unused = 0
+lock = threading.RLock()  # a lease may end in the middle of these functions, when garbage is collected
+
+
+def new_array(shape, dtype, size):
+    """An array with any contents; `size` is its number of bytes."""
+    if size < LARGE:
+        return np.empty(shape, dtype)
+    return np.ndarray(shape, dtype, lent(take(size)))
+
+
+def take(size):
+    global unused
+    with lock:
+        blocks = free.get(size)
+        if blocks:
+            unused -= size
+            order.remove(size)
+            return blocks.pop()
+    return np.empty(size, np.uint8)
+
+
+def give_back(block):
+    global unused
+    with lock:
+        free.setdefault(block.size, []).append(block)
+        order.append(block.size)
+        unused += block.size
+        while unused > KEPT:
+            oldest = order.pop(0)
+            free[oldest].pop(0)
+            unused -= oldest
