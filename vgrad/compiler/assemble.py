@@ -10,13 +10,13 @@ from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.control import Block, Branch, Loop
 from vgrad.compiler.emit import combine, emit, kind_of
 from vgrad.compiler.expressions import number
-from vgrad.compiler.lowering import HostCall, Labels, Lowering, uniform_number
+from vgrad.compiler.lowering import HostCall, Labels, Lowering, is_plain, uniform_number
 from vgrad.compiler.memory import place_buffers
 from vgrad.compiler.products import Product
 from vgrad.compiler.regions import Region, group, product_row
 from vgrad.compiler.runtime import Label, Reference
 from vgrad.compiler.schedule import Kernel, fuse
-from vgrad.compiler.values import Constant, Stored, identity_of
+from vgrad.compiler.values import Constant, Stored, View, identity_of
 
 ARENA, FIRST_BASE = 2, 3
 
@@ -28,7 +28,8 @@ class Context:
         self.threads = threads
         self.bases = FIRST_BASE
         self.counters = 0
-        self.constants = {}  # id -> (base, array)
+        self.constants = {}  # id -> (base, array, the array it was made of)
+        self.scalars = {}  # (type, number, dtype) -> base
         self.hosts = []
         self.sources = {}  # KernelSource -> None, then address
 
@@ -43,12 +44,24 @@ class Context:
     def constant(self, array, labels):
         array = np.asarray(array)
         found = uniform_number(array)
+        if found is not None and not is_plain(found):
+            return View(self.scalar(found, array.dtype), array.shape, lambda index: (), labels.new(array.shape))
         if found is not None:
             return Constant(found, array.shape, array.dtype, labels.new(array.shape))
         if id(array) not in self.constants:
             self.constants[id(array)] = (self.new_base(), np.array(array, order="C"), array)
         base, kept, _ = self.constants[id(array)]
         return Stored(Array(Buffer("constant", kept.dtype, kept.size, base), kept.shape), labels.new(kept.shape))
+
+    def scalar(self, number_, dtype):
+        """A number in memory: kernels that differ in it alone are one kernel."""
+        key = (type(number_), number_, dtype)
+        if key not in self.scalars:
+            kept = np.array(number_, dtype)
+            base = self.new_base()
+            self.constants[id(kept)] = (base, kept, kept)
+            self.scalars[key] = base
+        return Stored(Array(Buffer("constant", dtype, 1, self.scalars[key]), ()), ())
 
     def source(self, text, kinds):
         source = build.KernelSource(text, kinds)

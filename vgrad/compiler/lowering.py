@@ -143,6 +143,11 @@ def uniform_number(array):
     return first if (array == first).all() and not (array.dtype.kind == "f" and np.signbit(array).any() and not first) else None
 
 
+def is_plain(number):
+    """Whether a number may stand in a kernel's text. Others may come from sizes (1 / 256 in a mean) and are arguments."""
+    return number in (0, 1, -1, 2, -2, 0.5) or number != number or abs(number) == np.inf
+
+
 class Lowering:
     """Lowers one program: `inputs` are its values, `targets` the arrays its outputs go to (None: anywhere).
 
@@ -161,7 +166,9 @@ class Lowering:
 
     def read(self, atom):
         if isinstance(atom, Literal):
-            return Constant(atom.value, (), atom.type.dtype, ())
+            if is_plain(atom.value):
+                return Constant(atom.value, (), atom.type.dtype, ())
+            return self.context.scalar(atom.value, atom.type.dtype)
         return self.values[atom]
 
     def allocate(self, shape, dtype):
