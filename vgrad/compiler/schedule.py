@@ -8,6 +8,8 @@ reads a row once from memory and then from cache. A reduction whose result has j
 same kernel; any other is finished when the kernel ends.
 """
 
+import math
+
 from vgrad.compiler.lowering import POSITIONS, Root
 from vgrad.compiler.values import Reduced
 
@@ -183,7 +185,11 @@ def join(kernel, root, labels):
     elif new:
         if inner or used != outer or not outer or (kernel.split and not any_prefix(kernel)):
             return False
+        if root.kind == "store" and fastest(root) not in new:
+            return False  # its elements would be written with gaps
     elif used != whole and not (kernel.split and used == outer):
+        return False
+    elif root.kind == "store" and inner and used == whole and mapping[fastest(root)] not in inner:
         return False
     if new:
         kernel.split = True
@@ -193,6 +199,14 @@ def join(kernel, root, labels):
     kernel.roots.append(root)
     kernel.axes[root] = [mapping.get(axis) for axis in range(len(root.shape))]
     return True
+
+
+def fastest(root):
+    """The axis along which the elements of a root's target lie closest."""
+    return min(
+        [axis for axis, length in enumerate(root.shape) if length != 1],
+        key=lambda axis: (abs(root.target.strides[axis]) or math.inf, -axis),
+    )
 
 
 def any_prefix(kernel):
