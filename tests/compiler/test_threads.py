@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from vgrad.compiler import build, runtime, threads
+from vgrad.compiler import blas, build, runtime, threads
 from vgrad.compiler.runtime import Reference
 from vgrad.config import config
 
@@ -159,3 +159,72 @@ def test_a_forked_child_and_its_parent_start_new_workers(twice):
     y[:] = 0
     run(code, x, y, 2)
     np.testing.assert_array_equal(y, 2 * x)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_fork_waits_for_products_and_products_for_a_fork():
+    """A child that is forked inside a product would inherit the locks of BLAS, and wait for them for ever."""
+    a, c = np.ones((120, 120)), np.zeros((120, 120))
+    step = runtime.gemm_step(
+        blas.gemm("float64"), "float64", 120, 120, 120, Reference(2), Reference(2), Reference(3), 120, 120, 120
+    )
+    code = runtime.assemble([runtime.region(1, [step]), runtime.end()])
+    run(code, a, c, 1)
+    np.testing.assert_array_equal(c, 120)
+    other = threading.Thread(target=run, args=(code, 2 * a, c, 1))
+    threads.before_fork()
+    try:
+        other.start()
+        time.sleep(0.02)
+        assert other.is_alive() and c[0, 0] == 120
+    finally:
+        threads.after_fork_in_parent()
+    other.join(10)
+    np.testing.assert_array_equal(c, 480)
+
+
+LIVES = {
+    "that has just run a program": "",
+    "whose workers sleep": "time.sleep(0.05)",
+    "that runs a program at its exit": "atexit.register(run, 2)",
+    "with a daemon in an endless program": """
+top = Label()
+endless = runtime.assemble([top, runtime.region(4, [], lanes=4), runtime.jump(top), runtime.end()])
+threading.Thread(target=run, args=(2, endless), daemon=True).start()
+time.sleep(0.05)""",
+    "with a daemon that runs programs": """
+def forever():
+    while True:
+        run(2)
+threading.Thread(target=forever, daemon=True).start()
+time.sleep(0.02)""",
+    "that forks inside a program": """
+warnings.simplefilter("ignore", DeprecationWarning)  # of newer Pythons: the team is at work, its threads stay
+children = []
+fork = runtime.assemble([region, runtime.host(0, []), region, region, runtime.end()])
+run(2, fork, lambda identifier, addresses: children.append(os.fork()))
+run(2)
+if children[0]:
+    assert os.waitpid(children[0], 0)[1] == 0""",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+@pytest.mark.parametrize("life", LIVES)
+def test_the_end_of_a_process(life):
+    text = """
+import atexit, os, threading, time, warnings
+import numpy as np
+from vgrad.compiler import runtime, threads
+from vgrad.compiler.runtime import Label, Reference
+region = runtime.region(8000, [runtime.fill_step(Reference(2, 0, 1), (0, 1))], lanes=4)
+code = runtime.assemble([region] * 5 + [runtime.end()])
+def run(count, code=code, callback=None):
+    x = np.ones(1000)
+    bases = np.array([0, 0, x.ctypes.data], np.int64)
+    threads.run(code.ctypes.data, bases.ctypes.data, len(bases), count, callback)
+    assert not x.any()
+run(2)
+"""
+    ended = in_python(text + LIVES[life])
+    assert (ended.returncode, ended.stderr) == (0, "")
