@@ -155,7 +155,8 @@ class Jitted:
         self.name = name_of(fun)
 
     def __call__(self, *args, **kwargs):
-        if self.ready and state.interpreter is EVALUATE and config.jit and not (config.disable_jit or config.debug_nans):
+        compiles = config.jit and not (config.disable_jit or config.debug_nans)
+        if self.ready and compiles and state.interpreter is EVALUATE:
             leaves, structure = tree.flatten((args, kwargs))
             found = self.ready.get((structure, config.default_float, *[quick_key(leaf) for leaf in leaves]))
             if found is not None:

@@ -34,7 +34,10 @@ class Loop:
     results     Arrays that get the last carries
     """
 
-    __slots__ = ("length", "reverse", "carries", "slices", "condition", "going", "body", "needs", "place", "counter", "results", "equation")
+    __slots__ = (
+        "length", "reverse", "carries", "slices", "condition", "going", "body", "needs", "place", "counter", "results",
+        "equation",
+    )  # fmt: skip
 
 
 class Branch:

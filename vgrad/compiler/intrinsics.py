@@ -1,9 +1,10 @@
-"""Operations that kernels and mathlib call by name and that become one or two machine instructions, in vectorised loops too.
+"""Operations that kernels and mathlib call by name; each becomes one or two machine instructions, in vector loops too.
 
 Relies on Numba and llvmlite: imported only where something is compiled.
 
-The names are `<operation>_<type>`, where a type is f32 f64 i8 i16 i32 i64 u8 u16 u32 u64, for example `fma_f32`, `add_i32`.
-Operands and result have exactly that type (Numba alone would compute int32 + int32 as int64), unless the list says otherwise:
+The names are `<operation>_<type>`, where a type is f32 f64 i8 i16 i32 i64 u8 u16 u32 u64: `fma_f32`, `add_i32`.
+Operands and result have exactly that type (Numba alone would compute int32 + int32 as int64), unless the list says
+otherwise:
 
     fma(x, y, z)                  x * y + z, rounded once
     floor ceil trunc round_even   of floats, to an integral float (round_even: halves to the even one)
@@ -53,7 +54,7 @@ def operation(result, operands, emit):
 
 
 def llvm_function(name, *trailing, result=None):
-    """Emitter of a call of LLVM's intrinsic `name`, overloaded on the type of its operands, followed by constant flags."""
+    """Emitter of a call of LLVM's intrinsic `name`, overloaded on its operands' type, with constant flags."""
 
     def emit(builder, *operands):
         type_ = operands[0].type
@@ -203,8 +204,8 @@ def rescued_by_libm(name, suffix, limit):
 
     "fmod" has two operands: (x, divisor, y) -> y unless |x| > limit * |divisor|.
 
-    For functions whose fast way fails for rare operands. The loop around it vectorises: the scalar function made here names
-    vector ones as its variants, and they branch once for all lanes. Only lanes beyond the limit pay for libm.
+    For functions whose fast way fails for rare operands. The loop around it vectorises: the scalar function made here
+    names vector ones as its variants, and they branch once for all lanes. Only lanes beyond the limit pay for libm.
     """
     type_, scalar = FLOATS[suffix], ir_type(FLOATS[suffix])
     root = f"vgrad_rescued_{name}_{suffix}"

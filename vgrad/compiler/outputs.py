@@ -1,4 +1,4 @@
-"""New arrays for results. Large ones take up memory that earlier results have left: fresh pages cost more than the work.
+"""New arrays for results. Large ones reuse memory that earlier results have left: fresh pages cost more than the work.
 
 Relies on numpy. An array handed out is nobody else's until it and all its views are gone.
 """

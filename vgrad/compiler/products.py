@@ -172,7 +172,7 @@ def letter_strides(letters, array, sizes):
 
 
 def copied(lowering, operand, own, order, sizes):
-    """(array, action, strides by letter): the operand in new memory, in the order of the output, summed letters last."""
+    """(array, action, strides by letter): the operand in new memory, in the output's order, summed letters last."""
     present = [x for x in own if sizes[x] != 1]
     kept = [x for x in order if x in present] + sorted([x for x in present if x not in order])
     places = [kept.index(x) if sizes[x] != 1 else None for x in own]
@@ -185,9 +185,7 @@ def copied(lowering, operand, own, order, sizes):
 
 def merged(letters, sizes, *strides):
     """Whether the letters, in this order, are one axis in all the strides."""
-    return all(
-        [own[x] == sizes[y] * own[y] for x, y in zip(letters, letters[1:]) for own in strides]
-    )
+    return all([own[x] == sizes[y] * own[y] for x, y in zip(letters, letters[1:]) for own in strides])
 
 
 def layout(letters, strides, sizes):
@@ -243,9 +241,7 @@ def merge_loops(letters, sizes, a, b, c):
     order = sorted(letters, key=lambda x: -c[x])
     loops = []
     for x in order:
-        if loops and all(
-            [own.get(loops[-1][-1], 0) == sizes[x] * own.get(x, 0) for own in (a, b, c)]
-        ):
+        if loops and all([own.get(loops[-1][-1], 0) == sizes[x] * own.get(x, 0) for own in (a, b, c)]):
             loops[-1].append(x)
         else:
             loops.append([x])

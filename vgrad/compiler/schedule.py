@@ -24,7 +24,9 @@ class Kernel:
     serial          True if its iterations must run in order on one thread
     """
 
-    __slots__ = ("number", "roots", "axes", "sizes", "labels", "outer", "inner", "split", "serial", "ancestors", "emitted")
+    __slots__ = (
+        "number", "roots", "axes", "sizes", "labels", "outer", "inner", "split", "serial", "ancestors", "emitted",
+    )  # fmt: skip
 
     def __init__(self, number):
         self.number = number
@@ -151,7 +153,8 @@ def candidates(needs, places, root):
 
 def fits_more(kernel):
     first = kernel.roots[0]
-    return len(kernel.roots) < 24 and first.kind in ("store", "reduce") and first.dynamic is None and 0 not in first.shape
+    regular = first.kind in ("store", "reduce") and first.dynamic is None
+    return regular and len(kernel.roots) < 24 and 0 not in first.shape
 
 
 # ------------------------------------------------------------------------------------------------- joining a kernel

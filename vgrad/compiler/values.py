@@ -2,7 +2,7 @@
 
 Relies on arrays. lowering makes values from equations; schedule decides which are formed; emit writes their elements.
 
-A value that is not formed is an expression: asked for its element at an index, it asks its operands at indices of theirs.
+A value that is not formed is an expression: asked for its element at an index, it asks its operands for theirs.
 An index has one entry per axis: (constant, ((axis, coefficient), ...)), a sum of multiples of loop axes, all integers.
 """
 
@@ -107,10 +107,7 @@ def broadcast_index(shape, output_shape, index):
     """The index of an operand of `shape` for the element at `index` of the broadcast shape."""
     extra = len(output_shape) - len(shape)
     return tuple(
-        [
-            index[extra + axis] if length == output_shape[extra + axis] else ZERO
-            for axis, length in enumerate(shape)
-        ]
+        [index[extra + axis] if length == output_shape[extra + axis] else ZERO for axis, length in enumerate(shape)]
     )
 
 

@@ -2,9 +2,10 @@
 
 Relies on table and the intrinsics.
 
-exp(x) = 2^(2k) exp(r) with x = 2 k ln 2 + r, |r| <= ln 2. An even exponent costs one or two more terms than the usual |r| <= ln 2 / 2,
-but 2^k * 2^k then never leaves the normal range on the way to a denormal or to infinity. k is had by adding 1.5 * 2^23 (2^52), which
-leaves it in the low bits of the sum; with the bias of the exponent added, one shift makes the bits of 2^k.
+exp(x) = 2^(2k) exp(r) with x = 2 k ln 2 + r, |r| <= ln 2. An even exponent costs one or two more terms than the usual
+|r| <= ln 2 / 2, but 2^k * 2^k then never leaves the normal range on the way to a denormal or to infinity. k is had by
+adding 1.5 * 2^23 (2^52), which leaves it in the low bits of the sum; with the bias of the exponent added, one shift
+makes the bits of 2^k.
 
 log(x) = e ln 2 + log(1 + f) with x = 2^e (1 + f), 1 + f between the roots of 1/2 and 2.
 """
@@ -56,8 +57,8 @@ expm1_tail_f32 = polynomial(
 )  # fmt: skip
 expm1_tail_f64 = polynomial("f64", (
     0.5, 0.16666666666666657, 0.04166666666666684, 0.008333333333336733, 0.0013888888888859894, 0.0001984126983674119,
-    2.4801587321342566e-05, 2.755732199223158e-06, 2.7557313089580775e-07, 2.505125413733266e-08, 2.0877528398801876e-09,
-    1.618851293649931e-10, 1.1468683147961335e-11,
+    2.4801587321342566e-05, 2.755732199223158e-06, 2.7557313089580775e-07, 2.505125413733266e-08,
+    2.0877528398801876e-09, 1.618851293649931e-10, 1.1468683147961335e-11,
 ))  # fmt: skip
 
 
@@ -125,7 +126,10 @@ def logistic_f64(x):
 
 @mathlib_function
 def tanh_f32(x):
-    """q = fall / (2 + fall), then a Newton step for what the sum and the quotient rounded away; 1 / (2 + fall) = (1 - q) / 2."""
+    """q = fall / (2 + fall), then a Newton step for what the sum and the quotient rounded away.
+
+    The step has 1 / (2 + fall) = (1 - q) / 2.
+    """
     fall = expm1_f32(float32(-2) * abs_f32(x))
     total = float32(2) + fall
     q = fall / total

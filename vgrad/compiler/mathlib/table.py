@@ -6,7 +6,7 @@ FUNCTIONS = {}  # name: (function, kinds of the operands, kind of the result), f
 
 
 def mathlib_function(function):
-    """Enter a function into the table. Operands and result have the kind that its name ends in, or that an annotation names."""
+    """Enter a function into the table. Operands and result are of the kind its name ends in, or an annotation names."""
     usual = function.__name__.rpartition("_")[2]
     kinds = [function.__annotations__.get(operand, usual) for operand in inspect.signature(function).parameters]
     FUNCTIONS[function.__name__] = function, tuple(kinds), function.__annotations__.get("return", usual)
