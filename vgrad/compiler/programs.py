@@ -3,7 +3,7 @@
 Relies on passes.
 """
 
-from vgrad.core.jaxpr import Equation, Jaxpr, Literal, Var
+from vgrad.passes import inline
 from vgrad.passes.pipeline import simplified
 
 # Operations that run one of the programs they hold, and the name of that param. Their other params are rules for
@@ -19,33 +19,7 @@ CALLS = {
 
 def opened(jaxpr):
     """The program with all calls replaced by what they run, simplified; kept with the Jaxpr."""
-    return jaxpr.derived("opened", lambda: simplified(open_calls(jaxpr)))
-
-
-def open_calls(jaxpr):
-    equations, constants = [], list(jaxpr.constants)
-
-    def open_program(program, environment):
-        def atom(value):
-            return value if isinstance(value, Literal) else environment.get(value, value)
-
-        for equation in program.equations:
-            operands = [atom(operand) for operand in equation.operands]
-            inner, operands = inner_program(equation, operands)
-            if inner is None:
-                outputs = [Var(var.type) for var in equation.outputs]
-                equations.append(Equation(equation.primitive, operands, equation.params, outputs, equation.source))
-            else:
-                inner_environment = dict(zip(inner.inputs, operands))
-                for var, value in inner.constants:
-                    inner_environment[var] = Var(var.type)  # the program may be called twice
-                    constants.append((inner_environment[var], value))
-                outputs = open_program(inner, inner_environment)
-            environment.update(zip(equation.outputs, outputs))
-        return [atom(output) for output in program.outputs]
-
-    outputs = open_program(jaxpr, {})
-    return Jaxpr(jaxpr.inputs, equations, outputs, constants)
+    return jaxpr.derived("opened", lambda: simplified(inline.opened(jaxpr, inner_program)))
 
 
 def inner_program(equation, operands):

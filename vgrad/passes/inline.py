@@ -8,8 +8,22 @@ from vgrad.core.jaxpr import Equation, Jaxpr, Literal, Var
 
 
 def inline_calls(jaxpr):
-    if not any([equation.primitive.name == "jit" for equation in jaxpr.equations]):
-        return jaxpr
+    return jaxpr if not any([is_call(equation) for equation in jaxpr.equations]) else opened(jaxpr, called)
+
+
+def is_call(equation):
+    return equation.primitive.name == "jit"
+
+
+def called(equation, operands):
+    return (equation.params["jaxpr"] if is_call(equation) else None), operands
+
+
+def opened(jaxpr, inner_program):
+    """The program with what equations run in their place, also inside what they run.
+
+    inner_program   (equation, operands) -> (the program it runs, that program's operands), or (None, operands)
+    """
     equations, constants = [], list(jaxpr.constants)
 
     def open_program(program, environment):
@@ -19,19 +33,17 @@ def inline_calls(jaxpr):
             return value if isinstance(value, Literal) else environment.get(value, value)
 
         for equation in program.equations:
-            operands = [atom(operand) for operand in equation.operands]
-            if equation.primitive.name == "jit":
-                inner = equation.params["jaxpr"]
+            inner, operands = inner_program(equation, [atom(operand) for operand in equation.operands])
+            if inner is None:
+                outputs = [Var(var.type) for var in equation.outputs]
+                equations.append(Equation(equation.primitive, operands, equation.params, outputs, equation.source))
+            else:
                 inner_environment = dict(zip(inner.inputs, operands))
                 for var, value in inner.constants:
                     inner_environment[var] = Var(var.type)  # the program may be called twice
                     constants.append((inner_environment[var], value))
                 outputs = open_program(inner, inner_environment)
-                environment.update(zip(equation.outputs, outputs))
-                continue
-            outputs = [Var(var.type) for var in equation.outputs]
             environment.update(zip(equation.outputs, outputs))
-            equations.append(Equation(equation.primitive, operands, equation.params, outputs, equation.source))
         return [atom(output) for output in program.outputs]
 
     outputs = open_program(jaxpr, {})
