@@ -372,7 +372,7 @@ def write_product(part, region):
         loops.append((count, *[stride * size for stride in strides]))
     return runtime.gemm_step(
         blas.gemm(product.c.dtype.name), product.c.dtype.name, (0, part.unit) if part.how == "m" else product.m,
-        product.n, product.k, *places, product.lda, product.ldb, product.ldc, transpose_a=product.transpose_a,
+        (0, part.unit) if part.how == "n" else product.n, product.k, *places, product.lda, product.ldb, product.ldc, transpose_a=product.transpose_a,
         transpose_b=product.transpose_b, batch=tuple(loops),
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from vgrad.primitives.broadcasting import convert
 from vgrad.primitives.contraction import contract, distinct, join, split
 
 BLAS_DTYPES = {"float32", "float64", "complex64", "complex128"}
+LARGE = 4 << 20  # bytes of a matrix that no cache of a core holds
 LEAST = 64  # multiplications per matrix below which a loop in a kernel is as good
 
 
@@ -22,7 +23,7 @@ class Product:
     """C = A B for all steps of up to two loops.
 
     loops       ((length, stride of a, stride of b, stride of c), ...), outer first
-    partitions  (label, extent, what) for every way to cut it in independent parts: what is "m", or the loop's number
+    partitions  (label, extent, what) for every way to cut it in independent parts: what is "m", "n", or the loop's number
     """
 
     __slots__ = ("a", "b", "c", "m", "n", "k", "lda", "ldb", "ldc", "transpose_a", "transpose_b", "loops", "needs",
@@ -274,3 +275,7 @@ def assign(product, found, sizes, label_of, strides):
     product.loops = [(length(x, sizes), a.get(x[-1], 0), b.get(x[-1], 0), c.get(x[-1], 0)) for x in loops]
     product.partitions = [(label_of[x[0]], sizes[x[0]], number) for number, x in enumerate(loops)]
     product.partitions.append((label_of[m[0]], sizes[m[0]], "m"))
+    size = product.c.dtype.itemsize
+    if not loops and size * product.b.size > max(LARGE, 4 * size * (product.a.size + product.c.size)):
+        # every lane would read all of b from memory: better that each has columns of its own
+        product.partitions = [(label_of[n[0]], sizes[n[0]], "n")]

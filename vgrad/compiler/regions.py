@@ -40,8 +40,7 @@ class Part:
             self.emitted, self.product = None, content
             self.unit = 1
             if self.how is not None:
-                length = content.m if self.how == "m" else content.loops[self.how][0]
-                self.unit = length // self.extent
+                self.unit = cut_length(content, self.how) // self.extent
             self.accesses = product_accesses(content, self.how, self.unit)
             self.seconds = max(content.flops * PER_FLOP, content.bytes * PER_BYTE) + PER_STEP
 
@@ -60,13 +59,19 @@ def product_accesses(product, how, unit):
 
 
 def product_extent(product, how, unit):
-    return (product.m if how == "m" else product.loops[how][0]) // unit
+    return cut_length(product, how) // unit
+
+
+def cut_length(product, how):
+    return {"m": product.m, "n": product.n}.get(how) or product.loops[how][0]
 
 
 def product_row(product, how, unit, position):
     """Elements between one example's part of operand `position` (1 a, 2 b, 3 c) and the next one's; 0 if shared."""
     if how is None:
         return 0
+    if how == "n":
+        return (0, product.ldb if product.transpose_b else 1, 1)[position - 1] * unit
     if how != "m":
         return product.loops[how][position] * unit
     if position == 2:
