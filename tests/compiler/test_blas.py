@@ -43,12 +43,12 @@ def check(kind):
     np.testing.assert_array_equal(product(kind, a, b), a @ b)
 
 
-@pytest.mark.parametrize("kind", list(blas.NAMES))
+@pytest.mark.parametrize("kind", list(blas.LETTERS))
 def test_products(kind):
     check(kind)
 
 
-@pytest.mark.parametrize("kind", list(blas.NAMES))
+@pytest.mark.parametrize("kind", list(blas.LETTERS))
 def test_products_of_scipys_blas_where_there_is_no_openblas(kind, without_openblas):
     check(kind)
 

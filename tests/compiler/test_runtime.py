@@ -194,6 +194,27 @@ def test_products_of_matrices_inside_larger_ones():
     np.testing.assert_array_equal(c, expected)
 
 
+@pytest.mark.parametrize("kind", list(runtime.GEMM_KINDS))
+@pytest.mark.parametrize("transpose_a, transpose_b", list(itertools.product([False, True], repeat=2)))
+@pytest.mark.parametrize("m, n, k", [(1, 70, 50), (70, 1, 50), (1, 1, 50), (1, 70, 1), (70, 1, 1), (1, 1, 1)])
+def test_products_with_vectors_inside_larger_matrices(kind, transpose_a, transpose_b, m, n, k):
+    rng = np.random.default_rng(0)
+    stored_a = matrix(rng, *((k, m) if transpose_a else (m, k)), kind)
+    stored_b = matrix(rng, *((n, k) if transpose_b else (k, n)), kind)
+    a, b, c = (
+        np.full((size.shape[0], size.shape[1] + 3), np.nan, kind) for size in (stored_a, stored_b, np.empty((m, n)))
+    )
+    a[:, :-3], b[:, :-3] = stored_a, stored_b
+    step = runtime.gemm_step(
+        *(blas.gemm(kind), kind, m, n, k, at(0), at(1), at(2)),
+        *(a.shape[1], b.shape[1], c.shape[1], transpose_a, transpose_b),
+    )
+    run([runtime.region(1, [step])], a, b, c)
+    expected = (stored_a.T if transpose_a else stored_a) @ (stored_b.T if transpose_b else stored_b)
+    np.testing.assert_array_equal(c[:, :-3], expected)
+    assert np.isnan(c[:, -3:]).all()
+
+
 def test_a_product_of_no_terms_inside_a_larger_matrix_leaves_the_rest():
     for kind in runtime.GEMM_KINDS:
         c = np.ones((4, 5), kind)

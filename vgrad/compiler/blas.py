@@ -13,23 +13,33 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
-NAMES = {"float32": "sgemm", "float64": "dgemm", "complex64": "cgemm", "complex128": "zgemm"}
+LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
 
 
 @functools.cache
 def gemm(kind):
-    """The address of the product of a dtype (float32, float64, complex64 or complex128), with Fortran's arguments."""
+    """The address of the product of matrices of a dtype (a key of LETTERS), with Fortran's arguments."""
+    return address(LETTERS[kind] + "gemm")
+
+
+@functools.cache
+def gemv(kind):
+    """The address of the product of a matrix and a vector: gemm would copy the matrix, up to 10 times the time."""
+    return address(LETTERS[kind] + "gemv")
+
+
+def address(name):
     library = openblas()
     if library is not None:
-        return ctypes.cast(getattr(library, f"scipy_{NAMES[kind]}_"), ctypes.c_void_p).value
+        return ctypes.cast(getattr(library, f"scipy_{name}_"), ctypes.c_void_p).value
     from scipy.linalg import cython_blas  # not at the top: importing SciPy takes longer than loading OpenBLAS
 
-    capsule = cython_blas.__pyx_capi__[NAMES[kind]]
-    name = ctypes.pythonapi.PyCapsule_GetName
-    pointer = ctypes.pythonapi.PyCapsule_GetPointer
-    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return pointer(capsule, name(capsule))
+    capsule = cython_blas.__pyx_capi__[name]
+    name_of = ctypes.pythonapi.PyCapsule_GetName
+    pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
+    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return pointer_of(capsule, name_of(capsule))
 
 
 @functools.cache

@@ -267,10 +267,25 @@ def multiply(function, one, factor, transpose_a, transpose_b, m, n, k, a, lda, b
     return 0
 
 
+def multiply_vector(function, one, factor, transpose, rows, columns, matrix, distance, x, x_step, y, y_step):
+    """y = A x + factor y by Fortran's gemv, A row-major as it lies in memory, or its transpose; steps in elements."""
+    words = stack(6)
+    store(words, 78 if transpose else 84)
+    store(words + 8, columns)
+    store(words + 16, rows)
+    store(words + 24, distance)
+    store(words + 32, x_step)
+    store(words + 40, y_step)
+    call(
+        function, words, words + 8, words + 16, one, matrix, words + 24, x, words + 32, factor, y, words + 40,
+    )  # fmt: skip
+    return 0
+
+
 def run_gemm(step, bases, scratch, start, stop, services):
     """A `gemm_step`; see there."""
     extent = stop - start
-    function, kind = load(step + 16), load(step + 24)
+    function, gemv, kind = load(step + 16), load(step + 280), load(step + 24)
     transpose_a, transpose_b = load(step + 32), load(step + 40)
     m = load(step + 48) + load(step + 56) * extent
     n = load(step + 64) + load(step + 72) * extent
@@ -283,7 +298,7 @@ def run_gemm(step, bases, scratch, start, stop, services):
     outer, inner = step + 200, step + 240
     if m <= 0 or n <= 0 or (k <= 0 and accumulate):
         return 0
-    # BLAS wants distances of rows that cover a row, also where there is one row only.
+    # BLAS wants distances of rows that cover a row, also where there is one row only, and steps that are not 0.
     if (k if transpose_a else m) == 1:
         lda = m if transpose_a else k
     if (n if transpose_b else k) == 1:
@@ -297,16 +312,27 @@ def run_gemm(step, bases, scratch, start, stop, services):
     for i in range(load(outer) + load(outer + 8) * extent):
         for j in range(load(inner) + load(inner + 8) * extent):
             c_matrix = c + i * load(outer + 32) + j * load(inner + 32)
-            if k > 0:
-                a_matrix = a + i * load(outer + 16) + j * load(inner + 16)
-                b_matrix = b + i * load(outer + 24) + j * load(inner + 24)
+            a_matrix = a + i * load(outer + 16) + j * load(inner + 16)
+            b_matrix = b + i * load(outer + 24) + j * load(inner + 24)
+            if k <= 0:
+                for row in range(m):
+                    zero_memory(c_matrix + row * ldc * item, n * item)
+            elif m == 1:
+                # The row C' = B' A'.
+                multiply_vector(
+                    gemv, one, factor, 1 - transpose_b, n if transpose_b else k, k if transpose_b else n,
+                    b_matrix, ldb, a_matrix, lda if transpose_a else 1, c_matrix, 1,
+                )  # fmt: skip
+            elif n == 1:
+                multiply_vector(
+                    gemv, one, factor, transpose_a, k if transpose_a else m, m if transpose_a else k,
+                    a_matrix, lda, b_matrix, 1 if transpose_b else ldb, c_matrix, ldc,
+                )  # fmt: skip
+            else:
                 multiply(
                     function, one, factor, transpose_a, transpose_b,
                     m, n, k, a_matrix, lda, b_matrix, ldb, c_matrix, ldc,
                 )  # fmt: skip
-            else:
-                for row in range(m):
-                    zero_memory(c_matrix + row * ldc * item, n * item)
     add(count, -1)
     return 0
 

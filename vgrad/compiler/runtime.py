@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vgrad.compiler import build
+from vgrad.compiler import blas, build
 
 SCRATCH = 1  # the entry of `bases` that a region points at its lane's scratch
 
@@ -122,6 +122,7 @@ def gemm_step(
         *(*affine(m), *affine(n), *affine(k), lda, ldb, ldc, int(accumulate)),
         *(*a, *b, *c),
         *(word for count, *strides in loops for word in (*affine(count), *strides)),
+        blas.gemv(kind),  # takes the products with one row or one column
     )
 
 
