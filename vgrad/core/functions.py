@@ -4,6 +4,7 @@ Relies on tree. api, custom rules and control flow are written with these.
 """
 
 import dataclasses
+import functools
 import inspect
 
 import numpy as np
@@ -16,7 +17,16 @@ from vgrad.errors import ConcretizationTypeError
 OBJECT = np.dtype(object)
 
 
-quiet = np.errstate(all="ignore")  # decorator: NaN and Inf are values, no RuntimeWarning inside a transformation
+def quiet(function):
+    """Decorator: NaN and Inf are values, no RuntimeWarning inside a transformation."""
+
+    # np.errstate is a decorator too, but what it decorates cloudpickle cannot pickle.
+    @functools.wraps(function)
+    def quiet_f(*args, **kwargs):
+        with np.errstate(all="ignore"):
+            return function(*args, **kwargs)
+
+    return quiet_f
 
 
 def check_leaf(leaf, where):
