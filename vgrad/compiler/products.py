@@ -23,7 +23,7 @@ class Product:
     """C = A B for all steps of up to two loops.
 
     loops       ((length, stride of a, stride of b, stride of c), ...), outer first
-    partitions  (label, extent, what) for every way to cut it in independent parts: what is "m", "n", or the loop's number
+    partitions  (label, extent, what) for every way to cut it in parts: what is "m", "n", or the loop's number
     """
 
     __slots__ = ("a", "b", "c", "m", "n", "k", "lda", "ldb", "ldc", "transpose_a", "transpose_b", "loops", "needs",
