@@ -12,8 +12,8 @@ For every workload, mode and batch size:
   rounds   in every round each implementation has one burst of calls while the others wait. Median and least time of a
            call over all rounds; the ratio to JAX is the median over rounds of the ratio of the round's medians.
   new      one call with a batch size not seen before, arguments ready.
-  memory   the highest resident memory above that after imports and data: over the first call (which compiles), and
-           over later calls.
+  memory   the highest resident memory above that after imports and data, in a process that finds its disk cache filled
+           (JAX's too): over the first call, and over later calls.
 A failing implementation gives a row with its error and stops nothing. Every row is appended to the history.
 """
 
@@ -300,6 +300,8 @@ def measure(options, workload, mode, batch, with_starts, folder):
 
     def open_child(row):
         say(f"    first call {row.implementation}")
+        # Once before, to fill the disk cache: memory is that of a program's second run, not of its compiler.
+        Child(options, row.implementation, str(folder / row.implementation), **settings).close()
         row.child = Child(options, row.implementation, str(folder / row.implementation), **settings)
         memory = row.child.ask(do="memory")
         row.fields |= {"memory": memory["whole"], "memory_calls": memory["calls"]}

@@ -83,7 +83,9 @@ def plan_program(jaxpr, threads):
     """(Context, Block, input values, output arrays) of a Jaxpr whose calls have been opened; compiles nothing yet."""
     context, labels = Context(threads), Labels()
     inputs = [given("input", var.type, context, labels) for var in jaxpr.inputs]
-    outputs = [Array(Buffer("output", a.type.dtype, a.type.size, context.new_base()), a.type.shape) for a in jaxpr.outputs]
+    outputs = [
+        Array(Buffer("output", a.type.dtype, a.type.size, context.new_base()), a.type.shape) for a in jaxpr.outputs
+    ]
     lowering = Lowering(context, labels)
     lowering.run(jaxpr, inputs, outputs)
     block = Block(lowering)
@@ -372,8 +374,8 @@ def write_product(part, region):
         loops.append((count, *[stride * size for stride in strides]))
     return runtime.gemm_step(
         blas.gemm(product.c.dtype.name), product.c.dtype.name, (0, part.unit) if part.how == "m" else product.m,
-        (0, part.unit) if part.how == "n" else product.n, product.k, *places, product.lda, product.ldb, product.ldc, transpose_a=product.transpose_a,
-        transpose_b=product.transpose_b, batch=tuple(loops),
+        (0, part.unit) if part.how == "n" else product.n, product.k, *places, product.lda, product.ldb, product.ldc,
+        transpose_a=product.transpose_a, transpose_b=product.transpose_b, batch=tuple(loops),
     )  # fmt: skip
 
 
@@ -432,4 +434,3 @@ def write_branch(branch, context):
         yield from write_block(block, context)
         yield runtime.jump(end)
     yield end
-

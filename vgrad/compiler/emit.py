@@ -40,7 +40,14 @@ COMBINE = {
     "sum": "x0 + x1", "prod": "x0 * x1", "max": "maximum(x0, x1)", "min": "minimum(x0, x1)", "and": "x0 & x1",
     "or": "x0 | x1", "logaddexp": "logaddexp(x0, x1)",
 }  # fmt: skip
-COMBINE_BOOL = {"sum": "x0 | x1", "prod": "x0 & x1", "max": "x0 | x1", "min": "x0 & x1", "and": "x0 & x1", "or": "x0 | x1"}
+COMBINE_BOOL = {
+    "sum": "x0 | x1",
+    "prod": "x0 & x1",
+    "max": "x0 | x1",
+    "min": "x0 & x1",
+    "and": "x0 & x1",
+    "or": "x0 | x1",
+}
 INT64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
 
 
@@ -215,7 +222,9 @@ class Emitter:
         names, lines = self.place_of(value, index, phase)
         key = (id(value), index)
         if key not in names:
-            names[key] = self.load(value.array, index, lines) if value.is_leaf else self.compute(value, index, phase, lines)
+            names[key] = (
+                self.load(value.array, index, lines) if value.is_leaf else self.compute(value, index, phase, lines)
+            )
         return names[key]
 
     def own_element(self, value, root, index, phase):

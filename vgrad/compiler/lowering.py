@@ -52,8 +52,8 @@ class Root:
     dynamic  for stores: (start values, lengths, sizes) that shift the target; for scatters: (indices, axes, operation)
     """
 
-    __slots__ = ("kind", "value", "element", "shape", "labels", "target", "index", "after", "dynamic", "reads", "place", "external",
-                 "equation")  # fmt: skip
+    __slots__ = ("kind", "value", "element", "shape", "labels", "target", "index", "after", "dynamic", "reads", "place",
+                 "external", "equation")  # fmt: skip
 
     def __init__(self, kind, value, element, target, index=None, after=(), dynamic=None):
         self.kind = kind
@@ -140,11 +140,15 @@ def uniform_number(array):
     first = array.flat[0]
     if np.signbit(first) if array.dtype.kind == "f" and first == 0 else first != first:
         return None  # -0.0 and NaN have no number that compares equal to them alone
-    return first if (array == first).all() and not (array.dtype.kind == "f" and np.signbit(array).any() and not first) else None
+    return (
+        first
+        if (array == first).all() and not (array.dtype.kind == "f" and np.signbit(array).any() and not first)
+        else None
+    )
 
 
 def is_plain(number):
-    """Whether a number may stand in a kernel's text. Others may come from sizes (1 / 256 in a mean) and are arguments."""
+    """Whether a number may stand in a kernel's text. Others may come from sizes (1 / 256 in a mean): arguments."""
     return number in (0, 1, -1, 2, -2, 0.5) or number != number or abs(number) == np.inf
 
 
@@ -455,10 +459,7 @@ def lower_reverse(lowering, equation, operands):
 
     def pull(index):
         return tuple(
-            [
-                moved(entry, -1, operand.shape[axis] - 1) if axis in axes else entry
-                for axis, entry in enumerate(index)
-            ]
+            [moved(entry, -1, operand.shape[axis] - 1) if axis in axes else entry for axis, entry in enumerate(index)]
         )
 
     return View(operand, operand.shape, pull, labels)
@@ -537,9 +538,7 @@ def lower_pad(lowering, equation, operands):
     inner_labels = [own if a == b else new for own, new, a, b in zip(operand.labels, labels, operand.shape, shape)]
     inner = View(operand, tuple(shape), pull, tuple(inner_labels))
     part = lowering.copy_to(inner, target.window(tuple(shape), tuple(strides), offset), after=(fill,))
-    kept = tuple(
-        [own if widths[axis] == (0, 0, 0) else labels[axis] for axis, own in enumerate(operand.labels)]
-    )
+    kept = tuple([own if widths[axis] == (0, 0, 0) else labels[axis] for axis, own in enumerate(operand.labels)])
     return Stored(target, kept, (fill, part))
 
 
@@ -609,9 +608,7 @@ def lower_scatter(lowering, equation, operands):
     if 0 in updates.shape:
         return Stored(target, operand.labels, (before,))
     updates = convert_value(lowering, updates, var.type.dtype)
-    root = Root(
-        "scatter", None, updates, target, after=(before,), dynamic=(indices, params["axes"], params["kind"])
-    )
+    root = Root("scatter", None, updates, target, after=(before,), dynamic=(indices, params["axes"], params["kind"]))
     lowering.actions.append(root)
     return Stored(target, operand.labels, (before, root))
 
@@ -686,7 +683,7 @@ def lower_cumulation(lowering, equation, operands):
     return value
 
 
-# ------------------------------------------------------------------------------------------------------ random, products
+# ----------------------------------------------------------------------------------------------------- random, products
 
 
 def lower_random_bits(lowering, equation, operands):

@@ -95,8 +95,8 @@ class Region:
     rows        {buffer: elements of one example}, for buffers that are as large as a tile
     """
 
-    __slots__ = ("parts", "label", "extent", "written", "read", "lanes", "tile", "offsets", "rows", "lane_bytes", "block",
-                 "partial")  # fmt: skip
+    __slots__ = ("parts", "label", "extent", "written", "read", "lanes", "tile", "offsets", "rows", "lane_bytes",
+                 "block", "partial")  # fmt: skip
 
     def __init__(self, part):
         self.parts = [part]
@@ -232,4 +232,3 @@ def needs_whole(place, region):
 def best_option(place, content, labels):
     found = options(place, content, labels)
     return max(found, key=lambda part: (min(part.extent, 64), part.how != "m"))
-

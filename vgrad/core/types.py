@@ -104,7 +104,8 @@ def type_of(value):
             raise TypeError(
                 f"vgrad works on arrays of floats, integers, booleans and complex numbers, not of dtype {value.dtype}."
             )
-        return ArrayType(value.shape, value.dtype)
+        dtype = value.dtype
+        return ArrayType(value.shape, dtype if dtype.isnative else dtype.newbyteorder("="))
     if isinstance(value, ArrayType):
         return value
     type_ = getattr(value, "type", None)
