@@ -58,9 +58,10 @@ def test_a_wrong_value_lists_the_choices():
 
 
 def test_numbers_and_paths(tmp_path):
+    before = config.num_threads, config.cache_dir  # of the environment, perhaps
     with config(num_threads=3, cache_dir=tmp_path, cache_size="1000"):
         assert (config.num_threads, config.cache_dir, config.cache_size) == (3, str(tmp_path), 1000)
-    assert (config.num_threads, config.cache_dir) == (DEFAULTS["num_threads"], DEFAULTS["cache_dir"])
+    assert (config.num_threads, config.cache_dir) == before
     for value in (-1, "many", None):
         with pytest.raises(ValueError, match="config.num_threads must be an integer >= 0, got"):
             config.num_threads = value

@@ -32,6 +32,7 @@ EXTREMA = (maximum, minimum, clamp)  # NumPy does not say which zero is the larg
 COMPARISONS = (eq, ne, lt, le, gt, ge)
 # Relative to the value of evaluate, which has an error of its own.
 TOLERANCES = {np.dtype("float32"): 2e-6, np.dtype("float64"): 4e-15}
+pytestmark = pytest.mark.xdist_group("expressions")  # one process compiles them all
 TOGETHER = 8  # expressions in one kernel: compiling one kernel takes longer than compiling one more line
 
 
