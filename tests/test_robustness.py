@@ -297,12 +297,7 @@ INPUTS = {
 
 
 # Inputs become native before the program runs, but its host calls read them in the order that they had.
-SWAPPED = pytest.mark.xfail(strict=True, reason="programs with host calls read byte-swapped inputs wrongly")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=SWAPPED if name.startswith("byte-swapped") else ()) for name in INPUTS]
-)
+@pytest.mark.parametrize("name", INPUTS)
 def test_inputs_of_all_layouts_and_they_never_change(name, two_threads):
     def function(x):
         y = x * 2 + 1
