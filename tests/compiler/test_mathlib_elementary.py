@@ -64,6 +64,8 @@ TABLE = [
     ("atan2", mpmath.atan2, [(-3, 3), (-3, 3)], 4, BOTH),
     ("atan2", mpmath.atan2, [(1e-10, 1e10), (1e-10, 1e10)], 4, BOTH),
     ("atan2", mpmath.atan2, [(1e-300, 1e308), (1e-10, 1e308)], 4, DOUBLE),
+    ("atan2", mpmath.atan2, [(1e-45, 1e-38), (1e-45, 1e-38)], 4, BOTH),
+    ("atan2", mpmath.atan2, [(1e-323, 1e-308), (1e-323, 1e-308)], 4, DOUBLE),
     ("sinh", mpmath.sinh, [(-89.4, 89.4)], 4, BOTH),
     ("sinh", mpmath.sinh, [(-710.4, 710.4)], 4, DOUBLE),
     ("sinh", mpmath.sinh, [(1e-37, 2)], 4, BOTH),

@@ -184,14 +184,33 @@ def select(context, condition, a, b):
 
 
 def polynomial(suffix, coefficients):
-    """Intrinsic x -> coefficients[0] + coefficients[1] * x + ..., of type `suffix`, by Horner's rule with fma."""
+    """Intrinsic x -> coefficients[0] + coefficients[1] * x + ..., of type `suffix`, by Horner's rule with fma.
+
+    Each step of a long polynomial waits for the one before. So the terms after the first three, whose rounding errors
+    hardly count, are dealt out to two or four chains in powers of x^2 or x^4, which run side by side.
+    """
     type_ = FLOATS[suffix]
+    fma = llvm_function("llvm.fma")
+
+    def horner(builder, constants, x):
+        *lower, value = constants
+        for constant in reversed(lower):
+            value = fma(builder, value, x, constant)
+        return value
 
     def emit(builder, x):
-        *lower, value = [ir.Constant(x.type, coefficient) for coefficient in coefficients]
-        for coefficient in reversed(lower):
-            value = llvm_function("llvm.fma")(builder, value, x, coefficient)
-        return value
+        constants = [ir.Constant(x.type, coefficient) for coefficient in coefficients]
+        head, tail = constants[:3], constants[3:]
+        if len(tail) < 6:
+            return horner(builder, constants, x)
+        square = builder.fmul(x, x)
+        if len(tail) < 12:
+            chains = [horner(builder, tail[start::2], square) for start in range(2)]
+        else:
+            fourth = builder.fmul(square, square)
+            parts = [horner(builder, tail[start::4], fourth) for start in range(4)]
+            chains = [fma(builder, parts[start + 2], square, parts[start]) for start in range(2)]
+        return horner(builder, [*head, fma(builder, chains[1], x, chains[0])], x)
 
     return operation(type_, (type_,), emit)
 

@@ -9,7 +9,7 @@ and of exp(-x^2) with what the square rounded away.
 """
 
 import numpy as np
-from numba import float32
+from numba import float32, float64
 
 from vgrad.compiler.intrinsics import (
     abs_f32,
@@ -23,7 +23,13 @@ from vgrad.compiler.intrinsics import (
     polynomial,
     select,
 )
-from vgrad.compiler.mathlib.exponential import exp_f32, exp_f64, log1p_f32, log1p_f64, log_f32, log_f64
+from vgrad.compiler.mathlib.exponential import (
+    exp_f32,
+    exp_f64,
+    exp_product_f32,
+    exp_product_f64,
+    log_of_sum_f64,
+)
 from vgrad.compiler.mathlib.table import mathlib_function
 
 # ------------------------------------------------------------------------------------------------------- error function
@@ -103,45 +109,43 @@ def erfcx_positive_f64(x):
 
 
 @mathlib_function
-def exp_square_f32(x, factor):
-    """exp(factor x^2) for a factor that is a power of two or minus one."""
+def exp_square_f32(x, rate, factor):
+    """factor * exp(rate x^2) for a rate that is a power of two or minus one."""
     bounded = minimum_f32(abs_f32(x), float32(15))
     square = bounded * bounded
     lost = fma_f32(bounded, bounded, -square)
-    power = exp_f32(factor * square)
-    return fma_f32(select(power < float32(np.inf), power, float32(0)), factor * lost, power)
+    return exp_product_f32(rate * square, rate * lost, factor)
 
 
 @mathlib_function
-def exp_square_f64(x, factor):
+def exp_square_f64(x, rate, factor):
     bounded = minimum_f64(abs_f64(x), 40.0)
     square = bounded * bounded
     lost = fma_f64(bounded, bounded, -square)
-    power = exp_f64(factor * square)
-    return fma_f64(select(power < np.inf, power, 0.0), factor * lost, power)
+    return exp_product_f64(rate * square, rate * lost, factor)
 
 
 @mathlib_function
 def erfcx_f32(x):
     right = erfcx_positive_f32(abs_f32(x))
-    return select(x < float32(0), float32(2) * exp_square_f32(x, float32(1)) - right, right)
+    return select(x < float32(0), exp_square_f32(x, float32(1), float32(2)) - right, right)
 
 
 @mathlib_function
 def erfcx_f64(x):
     right = erfcx_positive_f64(abs_f64(x))
-    return select(x < 0.0, 2.0 * exp_square_f64(x, 1.0) - right, right)
+    return select(x < 0.0, exp_square_f64(x, 1.0, 2.0) - right, right)
 
 
 @mathlib_function
 def erfc_f32(x):
-    right = exp_square_f32(x, float32(-1)) * erfcx_positive_f32(abs_f32(x))
+    right = exp_square_f32(x, float32(-1), erfcx_positive_f32(abs_f32(x)))
     return select(x < float32(0), float32(2) - right, right)
 
 
 @mathlib_function
 def erfc_f64(x):
-    right = exp_square_f64(x, -1.0) * erfcx_positive_f64(abs_f64(x))
+    right = exp_square_f64(x, -1.0, erfcx_positive_f64(abs_f64(x)))
     return select(x < 0.0, 2.0 - right, right)
 
 
@@ -150,25 +154,30 @@ def erfc_f64(x):
 
 @mathlib_function
 def ndtr_f32(x):
-    tail = float32(0.5) * exp_square_f32(x, float32(-0.5)) * erfcx_positive_f32(ROOT_HALF_F32 * abs_f32(x))
+    half = float32(0.5) * erfcx_positive_f32(ROOT_HALF_F32 * abs_f32(x))
+    tail = exp_square_f32(x, float32(-0.5), half)
     return select(x > float32(0), float32(1) - tail, tail)
 
 
 @mathlib_function
 def ndtr_f64(x):
-    tail = 0.5 * exp_square_f64(x, -0.5) * erfcx_positive_f64(ROOT_HALF_F64 * abs_f64(x))
+    half = 0.5 * erfcx_positive_f64(ROOT_HALF_F64 * abs_f64(x))
+    tail = exp_square_f64(x, -0.5, half)
     return select(x > 0.0, 1.0 - tail, tail)
-
-
-@mathlib_function
-def log_ndtr_f32(x):
-    half = float32(0.5) * erfcx_positive_f32(ROOT_HALF_F32 * abs_f32(x))
-    left = fma_f32(float32(-0.5) * x, x, log_f32(half))
-    return select(x > float32(0), log1p_f32(-half * exp_square_f32(x, float32(-0.5))), left)
 
 
 @mathlib_function
 def log_ndtr_f64(x):
     half = 0.5 * erfcx_positive_f64(ROOT_HALF_F64 * abs_f64(x))
-    left = fma_f64(-0.5 * x, x, log_f64(half))
-    return select(x > 0.0, log1p_f64(-half * exp_square_f64(x, -0.5)), left)
+    right = x > 0.0
+    logarithm = log_of_sum_f64(
+        select(right, -exp_square_f64(select(right, x, 0.0), -0.5, half), half),
+        select(right, 1.0, 0.0),
+    )
+    return select(right, -abs_f64(logarithm), fma_f64(-0.5 * x, x, logarithm))
+
+
+@mathlib_function
+def log_ndtr_f32(x):
+    """In float64, for the errors of a tail in float32 would add up to more than 4 units in the last place."""
+    return float32(log_ndtr_f64(float64(x)))

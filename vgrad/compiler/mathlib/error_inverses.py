@@ -1,11 +1,10 @@
 """Inverses of the error function and of the normal distribution.
 
-Relies on error_functions, exponential, table and the intrinsics.
+Relies on exponential, table and the intrinsics.
 
-In the middle erfinv(x) = x P(w) with w = -log(1 - x^2). In the tails, where erfc(y) = c is small, float32 uses a
-polynomial of sqrt(w); float64 takes a first guess of y from sqrt(-log c) and improves it by a step of Halley's on
-log erfc(y) = log c. ndtri is had in float64 always, since its float32 operands reach far into the tail. Adding 0
-to erfinv makes it 0 at -0, as SciPy's.
+erfinv(x) / x is a polynomial of w = -log(1 - x^2) in the middle, and of sqrt(w) in the tails. ndtri(p) is
+sqrt(2) erfinv(2 p - 1), where 1 - x^2 = 4 p (1 - p) reaches farther; it is had in float64 always, since its float32
+operands reach far into the tail, too. Adding 0 to erfinv makes it 0 at -0, as SciPy's.
 """
 
 import numpy as np
@@ -23,7 +22,6 @@ from vgrad.compiler.intrinsics import (
     sqrt_f32,
     sqrt_f64,
 )
-from vgrad.compiler.mathlib.error_functions import erfcx_positive_f64
 from vgrad.compiler.mathlib.exponential import log_f32, log_f64
 from vgrad.compiler.mathlib.table import mathlib_function
 
@@ -45,14 +43,31 @@ tail_f32 = polynomial("f32", (
     2.9834175, 1.0040613, 0.0066662105, -0.0049368762, 0.0034716015, -0.002337036, 0.0012675138, -0.00033747067,
     -0.00015619324, 0.000117350886,
 ))  # fmt: skip
-# y / s of (s - 8.4) / (s + 8.4) where erfc(y) = exp(-s^2), 2.62 <= s <= 27.4: 2^-23.5, which the step cubes
-first_guess_f64 = polynomial("f64", (
-    0.9807645004166368, 0.06299593120876465, -0.09830645333183304, 0.11539743147181067, -0.12376691942174907,
-    0.12776089904339225, -0.12466499283530566, 0.09649173364505774, -0.087885650289736, 0.15338704675673365,
-    -0.1268181187589543,
+# erfinv(x) / x of sqrt(w) - 3.25 on 2.5 <= sqrt(w) <= 4, of sqrt(w) - 5 on 4 <= sqrt(w) <= 6.12: 2^-59.4 and 2^-59.1
+wing_f64 = polynomial("f64", (
+    3.0838856104922208, 1.0052589676941655, 0.005370914553555139, -0.0037512085082264464, 0.0024914420979500335,
+    -0.001688275535388409, 0.0009532893417519378, -0.00035503781474031747, 2.4031510709698928e-05,
+    6.828712546717317e-05, -4.7320665340683265e-05, 1.246498852017526e-05, 2.9325126650401824e-06,
+    -3.985588919242277e-06, 1.4817714794774919e-06, -2.7820730429684122e-08, -2.4577384081092077e-07,
+    1.3177914441447784e-07, -2.067340850340833e-08, -1.538165829864858e-08, 7.59089476261302e-09,
+))  # fmt: skip
+edge_f64 = polynomial("f64", (
+    4.849906401408584, 1.010300464864545, -0.00013871931838029209, -0.00021503011980639167, 7.599527809974649e-05,
+    -1.968177107497366e-05, 4.526052502987234e-06, -9.930264165225212e-07, 2.29052909741321e-07,
+    -6.756893399421267e-08, 2.9018431456384675e-08, -1.5222890373594653e-08, 7.821760893587481e-09,
+    -3.520603613273855e-09, 1.315692594471119e-09, -3.925924580865051e-10, 6.972280783237e-11, 2.0373849740774546e-11,
+    -2.0424894096493216e-11, 4.745225878265084e-12,
+))  # fmt: skip
+# erfinv(x) / (x s) of (s - 11) / (s + 11), s = sqrt(w), on 6.08 <= s <= 27.5: 2^-60.1
+far_f64 = polynomial("f64", (
+    0.9905678977844492, 0.02951045959499166, -0.042624429161786166, 0.04488517021816616, -0.041823745636726986,
+    0.03463828499086887, -0.024601355044640186, 0.012413939544788831, 0.001181122171911394, -0.015626321034099513,
+    0.03035643231454632, -0.04490999237852546, 0.05884192989980388, -0.07177974417285758, 0.08348439655531363,
+    -0.09400668514301372, 0.10252726988882607, -0.10609742388678926, 0.10775047041258648, -0.125237127482124,
+    0.15420236349086794, -0.1347281840247612, 0.053270175011193764,
 ))  # fmt: skip
 MIDDLE_F32, MIDDLE_F64 = np.float32(5), 6.25
-ROOT_PI_F64, ROOT_TWO_F64 = 1.772453850905516, 1.4142135623730951
+ROOT_TWO_F64 = 1.4142135623730951
 
 
 @mathlib_function
@@ -63,35 +78,27 @@ def erfinv_f32(x):
 
 
 @mathlib_function
-def erfc_inverse_tail_f64(c):
-    """y with erfc(y) = c for 0 < c < 0.001."""
-    level = -log_f64(c)
-    s = sqrt_f64(level)
-    y = s * first_guess_f64((s - 8.4) / (s + 8.4))
-    scaled = erfcx_positive_f64(y)
-    slope = -2.0 / (ROOT_PI_F64 * scaled)  # of log erfc
-    step = (fma_f64(-y, y, level) + log_f64(scaled)) / slope
-    return y - step / fma_f64(step, y + 0.5 * slope, 1.0)
+def erfinv_factor_f64(w, s):
+    """erfinv(x) / x for w = -log(1 - x^2) <= 6.1^2 and s = sqrt(w)."""
+    return select(w < MIDDLE_F64, middle_f64(w - 3.125), select(s < 4.0, wing_f64(s - 3.25), edge_f64(s - 5.0)))
 
 
 @mathlib_function
 def erfinv_f64(x):
     w = -log_f64(fma_f64(-x, x, 1.0))
-    tail = copysign_f64(erfc_inverse_tail_f64(1.0 - abs_f64(x)), x)
-    value = select(w < MIDDLE_F64, fma_f64(x, middle_f64(w - 3.125), 0.0), tail)
+    value = fma_f64(x, erfinv_factor_f64(w, sqrt_f64(w)), 0.0)
     outside = select(abs_f64(x) == 1.0, copysign_f64(np.inf, x), np.nan)
     return select(abs_f64(x) < 1.0, value, outside)
 
 
 @mathlib_function
 def ndtri_f64(p):
-    rest = 1.0 - p
-    w = -log_f64(4.0 * p * rest)
-    tail = erfc_inverse_tail_f64(2.0 * select(p < 0.5, p, rest))
+    w = -log_f64(4.0 * p * (1.0 - p))
+    s = sqrt_f64(w)
+    factor = select(s < 6.1, erfinv_factor_f64(w, s), s * far_f64((s - 11.0) / (s + 11.0)))
     x = 2.0 * p - 1.0
-    value = ROOT_TWO_F64 * select(w < MIDDLE_F64, x * middle_f64(w - 3.125), copysign_f64(tail, x))
     outside = select((p == 0.0) | (p == 1.0), copysign_f64(np.inf, x), np.nan)
-    return select((p > 0.0) & (p < 1.0), value, outside)
+    return select((p > 0.0) & (p < 1.0), ROOT_TWO_F64 * x * factor, outside)
 
 
 @mathlib_function

@@ -61,6 +61,13 @@ expm1_tail_f64 = polynomial("f64", (
     2.0877528398801876e-09, 1.618851293649931e-10, 1.1468683147961335e-11,
 ))  # fmt: skip
 
+# (tanh(x) - x) / x^3 of x^2 on |x| <= 0.56, relative to tanh(x): 2^-60.0
+tanh_tail_f64 = polynomial("f64", (
+    -0.3333333333333328, 0.13333333333323943, -0.053968253962190106, 0.02186948834045152, -0.008863231850418315,
+    0.0035920843761816095, -0.0014554931463715889, 0.0005882384168896689, -0.0002328534837786454,
+    8.255458760713108e-05, -1.9021560867668894e-05,
+))  # fmt: skip
+
 
 @mathlib_function
 def exp_f32(x):
@@ -82,6 +89,32 @@ def exp_f64(x):
     r = fma_f64(k, -TWO_LN2_LOW_F64, fma_f64(k, -TWO_LN2_HIGH_F64, x))
     power = float_of_bits_f64(bits_f64(shifted) << 52)
     return fma_f64(fma_f64(r, exp_tail_f64(r), 1.0), r, 1.0) * power * power
+
+
+@mathlib_function
+def exp_product_f32(x, low, factor):
+    """factor * exp(x + low), where low is what x lacks of an exact sum: some last places of x.
+
+    The product does not pass through a denormal or infinite exp(x): the factor may be as far from 1 as 2^-60 or 2^60.
+    """
+    y = select(float32(132) < x, float32(132), x)
+    y = select(float32(-147) > y, float32(-147), y)
+    shifted = fma_f32(y, HALF_LOG2E_F32, MAGIC_F32)
+    k = shifted - MAGIC_F32
+    r = fma_f32(k, -TWO_LN2_HIGH_F32, y) + fma_f32(k, -TWO_LN2_LOW_F32, select(x == y, low, float32(0)))
+    power = float_of_bits_f32(shift_left_i32(bits_f32(shifted), 23))
+    return fma_f32(factor, fma_f32(r * r, exp_tail_f32(r), r), factor) * power * power
+
+
+@mathlib_function
+def exp_product_f64(x, low, factor):
+    y = select(753.0 < x, 753.0, x)
+    y = select(-788.0 > y, -788.0, y)
+    shifted = fma_f64(y, HALF_LOG2E_F64, MAGIC_F64)
+    k = shifted - MAGIC_F64
+    r = fma_f64(k, -TWO_LN2_HIGH_F64, y) + fma_f64(k, -TWO_LN2_LOW_F64, select(x == y, low, 0.0))
+    power = float_of_bits_f64(bits_f64(shifted) << 52)
+    return fma_f64(factor, fma_f64(r * r, exp_tail_f64(r), r), factor) * power * power
 
 
 @mathlib_function
@@ -139,11 +172,15 @@ def tanh_f32(x):
 
 @mathlib_function
 def tanh_f64(x):
-    fall = expm1_f64(-2.0 * abs_f64(x))
-    total = 2.0 + fall
-    q = fall / total
-    lost = fma_f64(-q, fall - (total - 2.0), fma_f64(-q, total, fall))
-    return copysign_f64(fma_f64(lost, fma_f64(-0.5, q, 0.5), q), x)
+    """A polynomial near 0; beyond, 1 - q, q = 2 e / (1 + e), e = exp(-2 |x|), improved by 1 / (1 + e) = 1 - q / 2."""
+    size = abs_f64(x)
+    z = size * size
+    near = fma_f64(size * z, tanh_tail_f64(z), size)
+    small = exp_f64(-2.0 * select(size > 22.0, 22.0, size))
+    total = 1.0 + small
+    q = 2.0 * small / total
+    lost = fma_f64(-q, small - (total - 1.0), fma_f64(-q, total, 2.0 * small))
+    return copysign_f64(select(size < 0.55, near, fma_f64(-lost, fma_f64(-0.5, q, 1.0), 1.0 - q)), x)
 
 
 # ----------------------------------------------------------------------------------------------------------- logarithms
@@ -220,25 +257,38 @@ def log_or_edge_f64(x, result):
 
 
 @mathlib_function
-def log1p_f32(x):
-    """As log, but 1 + f is had as (1 + x) / 2^e without rounding 1 + x: f = x where e = 0."""
-    y = float32(1) + x
+def log_of_sum_f32(x, origin):
+    """log(origin + x) for an origin of 1, or 0 if x is not denormal.
+
+    As log, but 1 + f is had as (1 + x) / 2^e without rounding 1 + x: f = x where e = 0.
+    """
+    y = origin + x
     exponent = shift_left_i32(shift_right_i32(subtract_i32(bits_f32(y), ROOT_HALF_BITS_F32), 23), 23)
     inverse = float_of_bits_f32(subtract_i32(0x3F800000, exponent))
-    big = float_of_bits_f32(subtract_i32(bits_f32(y), exponent)) - float32(1)
-    f = select(x > float32(1e9), big, fma_f32(x, inverse, inverse - float32(1)))
+    large = float_of_bits_f32(subtract_i32(bits_f32(y), exponent)) - float32(1)
+    f = select((origin == float32(0)) | (x > float32(1e9)), large, fma_f32(x, inverse, inverse - float32(1)))
     e = float_of_bits_f32(add_i32(shift_right_i32(exponent, 23), INTEGER_BITS_F32)) - INTEGER_F32
     result = fma_f32(e, LN2_HIGH_F32, f + fma_f32(e, LN2_LOW_F32, log_mantissa_rest_f32(f)))
-    return copysign_f32(log_or_edge_f32(y, result), x)
+    return log_or_edge_f32(y, result)
+
+
+@mathlib_function
+def log1p_f32(x):
+    return copysign_f32(log_of_sum_f32(x, float32(1)), x)
+
+
+@mathlib_function
+def log_of_sum_f64(x, origin):
+    y = origin + x
+    exponent = ((bits_f64(y) - ROOT_HALF_BITS_F64) >> 52) << 52
+    inverse = float_of_bits_f64(0x3FF0000000000000 - exponent)
+    large = float_of_bits_f64(bits_f64(y) - exponent) - 1.0
+    f = select((origin == 0.0) | (x > 1e18), large, fma_f64(x, inverse, inverse - 1.0))
+    e = float_of_bits_f64((exponent >> 52) + INTEGER_BITS_F64) - INTEGER_F64
+    result = fma_f64(e, LN2_HIGH_F64, f + fma_f64(e, LN2_LOW_F64, log_mantissa_rest_f64(f)))
+    return log_or_edge_f64(y, result)
 
 
 @mathlib_function
 def log1p_f64(x):
-    y = 1.0 + x
-    exponent = ((bits_f64(y) - ROOT_HALF_BITS_F64) >> 52) << 52
-    inverse = float_of_bits_f64(0x3FF0000000000000 - exponent)
-    big = float_of_bits_f64(bits_f64(y) - exponent) - 1.0
-    f = select(x > 1e18, big, fma_f64(x, inverse, inverse - 1.0))
-    e = float_of_bits_f64((exponent >> 52) + INTEGER_BITS_F64) - INTEGER_F64
-    result = fma_f64(e, LN2_HIGH_F64, f + fma_f64(e, LN2_LOW_F64, log_mantissa_rest_f64(f)))
-    return copysign_f64(log_or_edge_f64(y, result), x)
+    return copysign_f64(log_of_sum_f64(x, 1.0), x)

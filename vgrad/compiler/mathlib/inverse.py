@@ -32,6 +32,10 @@ QUARTER_PI_HIGH_F32, QUARTER_PI_LOW_F32 = np.float32(0.7853982), np.float32(-2.1
 QUARTER_PI_HIGH_F64, QUARTER_PI_LOW_F64 = 0.7853981633974483, 3.061616997868383e-17
 TAN_EIGHTH_PI_F32, TAN_EIGHTH_PI_F64 = np.float32(0.41421357), 0.41421356237309503
 HUGE_F32, HUGE_F64 = np.float32(2.0**125), 2.0**1021  # of these the sum of two is finite
+MINUTE_F32, MINUTE_F64 = (
+    np.float32(2.0**-100),
+    2.0**-900,
+)  # quotients of smaller ones might miss digits of denormal ones
 
 # (atan(u) - u) / u^3 of u^2 on |u| <= tan(pi/8), relative to atan(u): 2^-28.3 and 2^-58.3
 atan_tail_f32 = polynomial("f32", (-0.33333316, 0.19998471, -0.14243531, 0.105937876, -0.06078121))
@@ -98,7 +102,7 @@ def atan2_f32(y, x):
     height, width = abs_f32(y), abs_f32(x)
     over = height > width
     small, large = select(over, width, height), select(over, height, width)
-    scale = select(large > HUGE_F32, float32(0.25), float32(1))
+    scale = select(large > HUGE_F32, float32(0.25), select(large < MINUTE_F32, float32(2.0**40), float32(1)))
     infinite, nothing = large == float32(np.inf), large == float32(0)
     small = select(infinite, select(small == float32(np.inf), float32(1), float32(0)), small * scale)
     large = select(infinite | nothing, float32(1), large * scale)
@@ -113,7 +117,7 @@ def atan2_f64(y, x):
     height, width = abs_f64(y), abs_f64(x)
     over = height > width
     small, large = select(over, width, height), select(over, height, width)
-    scale = select(large > HUGE_F64, 0.25, 1.0)
+    scale = select(large > HUGE_F64, 0.25, select(large < MINUTE_F64, 2.0**60, 1.0))
     infinite, nothing = large == np.inf, large == 0.0
     small = select(infinite, select(small == np.inf, 1.0, 0.0), small * scale)
     large = select(infinite | nothing, 1.0, large * scale)

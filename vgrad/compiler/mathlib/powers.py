@@ -44,20 +44,17 @@ from vgrad.compiler.intrinsics import (
     trunc_f64,
 )
 from vgrad.compiler.mathlib.exponential import (
-    HALF_LOG2E_F64,
     INTEGER_BITS_F32,
     INTEGER_BITS_F64,
     INTEGER_F32,
     INTEGER_F64,
     LN2_HIGH_F64,
     LN2_LOW_F64,
-    MAGIC_F64,
     ROOT_HALF_BITS_F32,
     ROOT_HALF_BITS_F64,
-    TWO_LN2_HIGH_F64,
-    TWO_LN2_LOW_F64,
     exp_f32,
     exp_f64,
+    exp_product_f64,
     exp_tail_f32,
     exp_tail_f64,
     log1p_f32,
@@ -291,12 +288,7 @@ def pow_f64(x, y):
     times = copysign_f64(select(abs_f64(y) > LARGEST_EXPONENT, LARGEST_EXPONENT, abs_f64(y)), y)
     w = times * high
     w_low = fma_f64(times, low, fma_f64(times, high, -w))
-    bounded = select(711.0 < w, 711.0, select(-746.0 > w, -746.0, w))
-    shifted = fma_f64(bounded, HALF_LOG2E_F64, MAGIC_F64)
-    k = shifted - MAGIC_F64
-    r = fma_f64(k, -TWO_LN2_LOW_F64, fma_f64(k, -TWO_LN2_HIGH_F64, bounded)) + select(bounded == w, w_low, 0.0)
-    power = float_of_bits_f64(bits_f64(shifted) << 52)
-    result = fma_f64(fma_f64(r, exp_tail_f64(r), 1.0), r, 1.0) * power * power
+    result = exp_product_f64(w, w_low, 1.0)
     return pow_or_edge_f64(x, y, result)
 
 
