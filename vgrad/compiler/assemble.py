@@ -16,7 +16,7 @@ from vgrad.compiler.products import Product
 from vgrad.compiler.regions import Region, group, product_row
 from vgrad.compiler.runtime import Label, Reference
 from vgrad.compiler.schedule import Kernel, fuse
-from vgrad.compiler.values import Constant, Stored, View, identity_of
+from vgrad.compiler.values import Constant, Position, Stored, View, identity_of
 
 ARENA, FIRST_BASE = 2, 3
 
@@ -48,6 +48,9 @@ class Context:
             return View(self.scalar(found, array.dtype), array.shape, lambda index: (), labels.new(array.shape))
         if found is not None:
             return Constant(found, array.shape, array.dtype, labels.new(array.shape))
+        axis = counted_axis(array)
+        if axis is not None:
+            return Position(axis, array.shape, array.dtype, labels.new(array.shape))
         if id(array) not in self.constants:
             self.constants[id(array)] = (self.new_base(), np.array(array, order="C"), array)
         base, kept, _ = self.constants[id(array)]
@@ -67,6 +70,19 @@ class Context:
         source = build.KernelSource(text, kinds)
         self.sources.setdefault(source)
         return source
+
+
+def counted_axis(array):
+    """The axis along which an array of integers counts 0, 1, 2, ..., the same at every place of the others, or None."""
+    if array.dtype.kind not in "iu" or not 2 < array.size <= 1 << 22:
+        return None
+    for axis, length in enumerate(array.shape):
+        if length > 1:
+            first = tuple([slice(None) if place == axis else 0 for place in range(array.ndim)])
+            counted = np.arange(length).reshape([length if place == axis else 1 for place in range(array.ndim)])
+            if array[first][1] == 1 and (array == counted).all():
+                return axis
+    return None
 
 
 class Program:
@@ -364,7 +380,7 @@ def write_product(part, region):
     places = []
     for position, array in ((1, product.a), (2, product.b), (3, product.c)):
         row = product_row(product, part.how, part.unit, position)
-        if array.buffer in region.rows:
+        if array.buffer in region.offsets:  # all of it is of this tile
             places.append(Reference(runtime.SCRATCH, region.offsets[array.buffer] + array.offset * size))
         else:
             places.append(reference(array.buffer, array.offset, row))
@@ -374,8 +390,9 @@ def write_product(part, region):
         loops.append((count, *[stride * size for stride in strides]))
     return runtime.gemm_step(
         blas.gemm(product.c.dtype.name), product.c.dtype.name, (0, part.unit) if part.how == "m" else product.m,
-        (0, part.unit) if part.how == "n" else product.n, product.k, *places, product.lda, product.ldb, product.ldc,
-        transpose_a=product.transpose_a, transpose_b=product.transpose_b, batch=tuple(loops),
+        (0, part.unit) if part.how == "n" else product.n, (0, part.unit) if part.how == "k" else product.k, *places,
+        product.lda, product.ldb, product.ldc, transpose_a=product.transpose_a, transpose_b=product.transpose_b,
+        accumulate=bool(part.partial), batch=tuple(loops),
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from vgrad.compiler.values import (
     Cumulated,
     Elementwise,
     Gathered,
+    Position,
     RandomBits,
     Sliced,
     View,
@@ -67,15 +68,14 @@ def kind_of(dtype):
 class Address:
     """A place in an array: strides by kernel axis, and texts of computed offsets."""
 
-    __slots__ = ("pointer", "strides", "terms", "writes", "whole", "span")
+    __slots__ = ("pointer", "strides", "terms", "writes", "reach")
 
-    def __init__(self, pointer, strides, terms=(), writes=False, whole=False, span=0):
+    def __init__(self, pointer, strides, terms=(), writes=False, reach=0):
         self.pointer = pointer
         self.strides = strides
         self.terms = terms
         self.writes = writes
-        self.whole = whole  # the computed part may reach any row of the array
-        self.span = span
+        self.reach = reach  # the most that the computed part adds, in elements
 
 
 class Access(NamedTuple):
@@ -160,14 +160,14 @@ class Emitter:
             self.integers.append(value)
         return self.numbers[key]
 
-    def address(self, array, index, terms=(), writes=False, whole=False):
+    def address(self, array, index, terms=(), writes=False, reach=0):
         """Where the array's element at `index` lies."""
         offset, strides = array.offset, {}
         for (constant, own), stride in zip(index, array.strides):
             offset += constant * stride
             for axis, coefficient in own:
                 strides[axis] = strides.get(axis, 0) + coefficient * stride
-        made = Address(self.pointer(array.buffer, offset), strides, terms, writes, whole, offset)
+        made = Address(self.pointer(array.buffer, offset), strides, terms, writes, reach)
         self.addresses.append((array.buffer, offset, made))
         return made
 
@@ -267,15 +267,15 @@ class Emitter:
             self.store(array, key[1], self.phase_names[phase][key], self.phases[phase])
         return array
 
-    def load(self, array, index, lines, terms=(), whole=False):
+    def load(self, array, index, lines, terms=(), reach=0):
         name = self.name("t")
-        address = self.address(array, index, terms, whole=whole)
+        address = self.address(array, index, terms, reach=reach)
         suffix = " != 0" if array.dtype == BOOL else ""
         lines.append((f"{name} = ", address, suffix))
         return name
 
-    def store(self, array, index, text, lines, terms=()):
-        address = self.address(array, index, terms, writes=True, whole=bool(terms))
+    def store(self, array, index, text, lines, terms=(), reach=0):
+        address = self.address(array, index, terms, writes=True, reach=reach)
         lines.append(("", address, f" = {f'uint8({text})' if array.dtype == BOOL else text}"))
 
     def compute(self, value, index, phase, lines):
@@ -283,11 +283,14 @@ class Emitter:
             operands = [self.element(operand, own, phase) for operand, own in value.requests(index)]
             text, _ = expression(value.primitive, value.params, value.operand_types, value.output_type, operands)
             self.operations += value.cost
+        elif isinstance(value, Position):
+            return self.position(value, index, lines)
         elif isinstance(value, Gathered):
             return self.gather(value, index, phase, lines)
         elif isinstance(value, Sliced):
-            terms = self.shifts(value.starts, value.table.shape, value.shape, value.table.array.strides, phase, lines)
-            return self.load(value.table.array, index, lines, terms, whole=True)
+            array = value.table.array
+            terms, reach = self.shifts(value.starts, array.shape, value.shape, array.strides, phase, lines)
+            return self.load(array, index, lines, terms, reach)
         elif isinstance(value, RandomBits):
             text = self.random_bits(value, index, phase, lines)
         elif isinstance(value, Constant):
@@ -298,6 +301,16 @@ class Emitter:
             raise TypeError(f"no code for {value!r}")
         name = self.name("t")
         lines.append((f"{name} = {text}",))
+        return name
+
+    def position(self, value, index, lines):
+        constant, terms = index[value.axis]
+        name = self.name("t")
+        pieces = [] if constant == 0 and terms else [self.integer((id(value), index), constant)]
+        for place, (axis, coefficient) in enumerate(terms):
+            step = () if coefficient == 1 else (self.integer((id(value), index, place), coefficient),)
+            pieces += [" + "] * bool(pieces) + [("axis", axis, *step)]
+        lines.append((f"{name} = {value.dtype.name}(", *pieces, ")"))
         return name
 
     def gather(self, value, index, phase, lines):
@@ -316,20 +329,20 @@ class Emitter:
             lines.append((f"{name} = select({name} < 0, 0, select({name} >= {length}, {length} - 1, {name}))",))
             terms.append(f"{name} * {step}")
         if value.outside == "clip":
-            return self.load(array, value.table_index(index), lines, tuple(terms), whole=True)
+            return self.load(array, value.table_index(index), lines, tuple(terms), reach_along(array, value.axes))
         inside = self.name("t")
         lines.append((f"{inside} = {' & '.join(checks)}",))
         lost = missing_value(value.dtype) if value.outside == "fill" else value.dtype.type(0)
         if 0 in [array.shape[axis] for axis in value.axes]:
             return number(lost, value.dtype)
-        taken = self.load(array, value.table_index(index), lines, tuple(terms), whole=True)
+        taken = self.load(array, value.table_index(index), lines, tuple(terms), reach_along(array, value.axes))
         name = self.name("t")
         lines.append((f"{name} = select({inside}, {taken}, {number(lost, value.dtype)})",))
         return name
 
     def shifts(self, starts, lengths, sizes, strides, phase, lines):
-        """Terms of an address that shift a slice of these sizes to its starts, clamped so that it fits."""
-        terms = []
+        """(terms of an address that shift a slice of these sizes to its starts, clamped so that it fits; how far)."""
+        terms, reach = [], 0
         for axis, start in enumerate(starts):
             if start is None:
                 continue
@@ -342,7 +355,8 @@ class Emitter:
             lines.append((f"{name} = select({name} < 0, {name} + {length}, {name})",))
             lines.append((f"{name} = select({name} < 0, 0, select({name} > {last}, {last}, {name}))",))
             terms.append(f"{name} * {step}")
-        return tuple(terms)
+            reach += (lengths[axis] - sizes[axis]) * abs(strides[axis])
+        return tuple(terms), reach
 
     def random_bits(self, value, index, phase, lines):
         keys = [self.element(each, own, phase) for each, own in value.requests(index)]
@@ -415,11 +429,11 @@ class Emitter:
             text, rank = self.element(root.element, index, phase), self.rank(root.element)
         else:
             text, rank = self.own_element(root.value, root, index, phase), self.rank_of_root(root)
-        lines, terms = self.lines_of(phase, rank), ()
+        lines, terms, reach = self.lines_of(phase, rank), (), 0
         if root.dynamic is not None:
             starts, lengths, sizes = root.dynamic
-            terms = self.shifts(starts, lengths, sizes, root.target.strides, phase, lines)
-        self.store(root.target, index, text, lines, terms)
+            terms, reach = self.shifts(starts, lengths, sizes, root.target.strides, phase, lines)
+        self.store(root.target, index, text, lines, terms, reach)
 
     def emit_reduction(self, root, index, phase):
         value, dtype = root.value, root.value.dtype
@@ -520,7 +534,7 @@ class Emitter:
         self.accumulate_at(address, "sum", root.target.dtype, element, self.lines_of(phase, self.rank(root.element)))
 
     def emit_scatter(self, root, index, phase):
-        indices, axes, operation = root.dynamic
+        indices, axes, operation, _ = root.dynamic
         rank = max([self.rank(root.element), *[self.rank(each) for each in indices]])
         lines = self.lines_of(phase, rank)
         element = self.element(root.element, index, phase)
@@ -536,11 +550,13 @@ class Emitter:
             lines.append((f"{name} = select({name} < 0, {name} + {length}, {name})",))
             checks.append(f"({name} >= 0) & ({name} < {length})")
             terms.append(f"{name} * {step}")
-        rest = iter(index[len(index) - (len(target.shape) - len(axes)) :])
-        own_index = tuple([(0, ()) if axis in axes else next(rest) for axis in range(len(target.shape))])
-        lines.append((f"if {' & '.join([f'({check})' for check in checks])}:",))
+        if root.partial:
+            self.partial[target.buffer] = ("sum", target.buffer.size)
+        lines.append((f"if {' & '.join([f'({check})' for check in checks]) or 'True'}:",))
         inner = []
-        address = self.address(target, own_index, tuple(terms), writes=True, whole=True)
+        address = self.address(
+            target, self.renamed(root.index, root), tuple(terms), writes=True, reach=reach_along(target, axes)
+        )
         if operation == "set":
             inner.append(("", address, f" = {f'uint8({element})' if target.dtype == BOOL else element}"))
         else:
@@ -657,7 +673,7 @@ class Emitter:
                 ]
             )
             negative = any([stride < 0 for stride in address.strides.values()])
-            if address.whole or row <= 0 or negative or offset + reach >= row:
+            if row <= 0 or negative or offset + reach + address.reach >= row:
                 row = None
             key = (id(buffer), address.writes)
             if key in found and found[key].row != row:
@@ -671,6 +687,11 @@ class Emitter:
             count = math.prod([self.kernel.sizes[axis] for axis, stride in address.strides.items() if stride])
             total += count * buffer.dtype.itemsize
         return total
+
+
+def reach_along(array, axes):
+    """How many elements apart the places of an array along some axes can lie."""
+    return sum([abs(array.strides[axis]) * max(array.shape[axis] - 1, 0) for axis in axes])
 
 
 def is_stored(root):

@@ -102,7 +102,13 @@ class Explanation:
         b += "'" * product.transpose_b
         sizes = f"m={product.m} n={product.n} k={product.k} {product.c.dtype.name}"
         repeats = "".join([f", {loop[0]} times" for loop in product.loops])
-        cut = {None: "not cut", "m": "cut along m"}.get(part.how, "cut along its loop")
+        cut = (
+            f"cut along {part.how}"
+            if part.how in ("m", "n", "k")
+            else "cut along its loop"
+            if part.how is not None
+            else "not cut"
+        )
         yield f"product {product.spec}: {c} = {a} {b}, {sizes}{repeats}; {cost(product.flops, product.bytes)}; {cut}"
         yield from [INDENT + line for line in by_source([product.equation])]
 

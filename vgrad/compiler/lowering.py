@@ -13,13 +13,14 @@ import numpy as np
 
 from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.expressions import expression
-from vgrad.compiler.products import is_product, lower_product, pairs_of_products
+from vgrad.compiler.products import adds_up, is_product, lower_product, pairs_of_products
 from vgrad.compiler.values import (
     ZERO,
     Constant,
     Cumulated,
     Elementwise,
     Gathered,
+    Position,
     RandomBits,
     Reduced,
     Sliced,
@@ -28,15 +29,18 @@ from vgrad.compiler.values import (
     added,
     along,
     array_of,
+    broadcast_index,
     identity_of,
     memory_below,
     moved,
+    position_entry,
 )
 from vgrad.core.jaxpr import Literal
 from vgrad.core.types import ArrayType
 from vgrad.primitives.broadcasting import convert
+from vgrad.primitives.comparison import eq, lt, select
 from vgrad.primitives.contraction import distinct, split
-from vgrad.primitives.elementwise import mul
+from vgrad.primitives.elementwise import add, mul
 
 FUSED, VIEW, MEMORY = "fused", "view", "memory"
 KEPT = 4  # a value used twice is computed twice if that costs no more than this many additions
@@ -49,13 +53,16 @@ class Root:
     value   what is formed; element the value whose elements the loop computes
     after   actions that must have run, beyond those that the reads tell
     equation  the one that it was made for: others, whose values are computed in place, may be in it too
-    dynamic  for stores: (start values, lengths, sizes) that shift the target; for scatters: (indices, axes, operation)
+    index    for "add" and "scatter": where in the target an element goes, ZERO along the axes that are computed
+    dynamic  for stores: (start values, lengths, sizes) that shift the target; for scatters: (index values, their axes,
+             operation, rank of the index values together)
+    partial  whether lanes may each add to a copy of the target of their own, which starts from zeros
     """
 
-    __slots__ = ("kind", "value", "element", "shape", "labels", "target", "index", "after", "dynamic", "reads", "place",
-                 "external", "equation")  # fmt: skip
+    __slots__ = ("kind", "value", "element", "shape", "labels", "target", "index", "after", "dynamic", "partial",
+                 "reads", "place", "external", "equation")  # fmt: skip
 
-    def __init__(self, kind, value, element, target, index=None, after=(), dynamic=None):
+    def __init__(self, kind, value, element, target, index=None, after=(), dynamic=None, partial=False):
         self.kind = kind
         self.value = value
         self.element = element
@@ -65,6 +72,7 @@ class Root:
         self.index = index
         self.after = after
         self.dynamic = dynamic
+        self.partial = partial
         self.reads = None
         self.place = None  # the kernel that it joined
         self.external = False  # whether others than its kernel read what it forms
@@ -75,14 +83,9 @@ class Root:
         index = self.own_index()
         found = [(self.element, index)]
         if self.kind == "scatter":
-            common = len(index) - (len(self.target.shape) - len(self.dynamic[1]))
+            common = self.dynamic[3]
             for each in self.dynamic[0]:
-                extra = common - len(each.shape)
-                entries = [
-                    index[extra + axis] if length != 1 or self.shape[extra + axis] == 1 else ZERO
-                    for axis, length in enumerate(each.shape)
-                ]
-                found.append((each, tuple(entries)))
+                found.append((each, broadcast_index(each.shape, self.shape[:common], index[:common])))
         elif self.dynamic is not None:
             found += [(start, ()) for start in self.dynamic[0] if start is not None]
         return found
@@ -328,16 +331,19 @@ def cost_of(name):
 
 
 def lower_elementwise(lowering, equation, operands):
-    output = equation.outputs[0].type
+    types = tuple([operand.type for operand in equation.operands])
+    return elementwise(lowering, equation.primitive, equation.params, operands, types, equation.outputs[0].type)
+
+
+def elementwise(lowering, primitive, params, operands, types, output):
     labels = list(lowering.labels.new(output.shape))
     for operand in operands:
         extra = len(output.shape) - len(operand.shape)
         for axis, length in enumerate(operand.shape):
             if length == output.shape[extra + axis]:
                 lowering.labels.unite(operand.labels[axis], labels[extra + axis])
-    types = tuple([operand.type for operand in equation.operands])
-    value = Elementwise(equation.primitive, equation.params, operands, types, output, tuple(labels))
-    value.cost = cost_of(equation.primitive.name) + sum([0 if o.is_leaf else o.cost for o in operands])
+    value = Elementwise(primitive, params, operands, types, output, tuple(labels))
+    value.cost = cost_of(primitive.name) + sum([0 if o.is_leaf else o.cost for o in operands])
     return value
 
 
@@ -559,11 +565,37 @@ def lower_gather(lowering, equation, operands):
     if isinstance(table, Constant) and params.get("outside", "clip") == "clip":
         return Constant(table.number, var.type.shape, table.dtype, tuple(labels))
     table = stored(lowering, table)
-    value = Gathered(
-        table, indices, params["axes"], params.get("outside", "clip"), common, var.type.shape, tuple(labels)
-    )
+    positions, axes, indices = split_indices(lowering, table, indices, params["axes"], common, labels)
+    outside = params.get("outside", "clip")
+    value = Gathered(table, indices, axes, outside, positions, common, var.type.shape, tuple(labels))
+    if not axes:
+        return View(table, var.type.shape, value.table_index, value.labels)
     value.cost = 3 * len(indices) + sum([0 if each.is_leaf else each.cost for each in indices])
     return value
+
+
+def split_indices(lowering, table, indices, axes, common, labels):
+    """(views of Positions by axis, the other axes, their indices): some places are those of the elements themselves.
+
+    vmap makes such indices, 0, 1, 2, ... along the examples, wherever every example reads or writes its own rows.
+    """
+    positions, others = {}, []
+    for axis, index in zip(axes, indices):
+        entry = position_entry(index, tuple([along(place) for place in range(len(index.shape))]))
+        if entry is None or counted_length(index) > table.shape[axis]:
+            others.append((axis, index))
+            continue
+        positions[axis] = index
+        entry = position_entry(index, broadcast_index(index.shape, common, tuple(map(along, range(len(common))))))
+        if len(entry[1]) == 1 and common[entry[1][0][0]] == table.shape[axis]:
+            lowering.labels.unite(table.labels[axis], labels[entry[1][0][0]])
+    return positions, tuple([axis for axis, _ in others]), [index for _, index in others]
+
+
+def counted_length(value):
+    while isinstance(value, View):
+        value = value.operand
+    return value.shape[value.axis]
 
 
 def stored(lowering, value):
@@ -603,14 +635,103 @@ def lower_dynamic_update_slice(lowering, equation, operands):
 def lower_scatter(lowering, equation, operands):
     (operand, updates, *indices), params = operands, equation.params
     var = equation.outputs[0]
-    target = lowering.target_for(var)
-    before = lowering.copy_to(operand, target)
-    if 0 in updates.shape:
-        return Stored(target, operand.labels, (before,))
     updates = convert_value(lowering, updates, var.type.dtype)
-    root = Root("scatter", None, updates, target, after=(before,), dynamic=(indices, params["axes"], params["kind"]))
+    common = len(updates.shape) - (len(var.type.shape) - len(params["axes"]))
+    labels = list(updates.labels)
+    positions, axes, indices = split_indices(lowering, operand, indices, params["axes"], updates.shape[:common], labels)
+    own = tuple([ZERO if length == 1 else along(axis) for axis, length in enumerate(updates.shape)])
+    index = target_index(operand, updates, own, common, positions, axes)
+    from_zeros = params["kind"] == "add" and isinstance(operand, Constant) and operand.number == 0
+    if from_zeros and len(axes) == 1 and 0 not in updates.shape:
+        found = one_hot(lowering, operand, updates, indices[0], index, axes[0], common)
+        if found is not None:
+            return found
+    target = lowering.target_for(var)
+    shared = from_zeros and not safe_axes(updates.shape, index)
+    partial = shared and adds_up(2 * math.prod(updates.shape), target, lowering.context.threads)
+    before = () if partial else (lowering.copy_to(operand, target),)
+    if 0 in updates.shape:
+        return Stored(target, operand.labels, before or (lowering.copy_to(operand, target),))
+    root = Root(
+        "scatter", None, updates, target, index=index, after=before, dynamic=(indices, axes, params["kind"], common),
+        partial=partial,
+    )  # fmt: skip
     lowering.actions.append(root)
-    return Stored(target, operand.labels, (before, root))
+    return Stored(target, operand.labels, (*before, root))
+
+
+def target_index(operand, updates, own, common, positions, axes):
+    """Where in the operand an update at the index `own` goes, ZERO along the computed axes."""
+    rest = iter(own[common:])
+    entries = []
+    for axis in range(len(operand.shape)):
+        if axis in positions:
+            view = positions[axis]
+            entries.append(position_entry(view, broadcast_index(view.shape, updates.shape[:common], own[:common])))
+        else:
+            entries.append(ZERO if axis in axes else next(rest))
+    return tuple(entries)
+
+
+def safe_axes(shape, index):
+    """The axes along which different elements go to different places: threads may divide the work there."""
+    found = []
+    for own, length in enumerate(shape):
+        owners = [terms for _, terms in index if any([axis == own for axis, _ in terms])]
+        if length != 1 and len(owners) == 1 and len(owners[0]) == 1:
+            found.append(own)
+    return found
+
+
+def one_hot(lowering, operand, updates, place, index, axis, common):
+    """The scatter of at most one update to each row of zeros: select(place == position, update, 0); None if it is not.
+
+    It is computed where it is read, and needs no memory: the gradient of choosing one element of each row.
+    """
+    owners = {}
+    for place_in_target, (constant, terms) in enumerate(index):
+        if place_in_target == axis or (not terms and operand.shape[place_in_target] == 1):
+            continue
+        if constant or len(terms) != 1 or terms[0][1] != 1 or terms[0][0] in owners:
+            return None
+        if updates.shape[terms[0][0]] != operand.shape[place_in_target]:
+            return None
+        owners[terms[0][0]] = place_in_target
+    if any([length != 1 and own not in owners for own, length in enumerate(updates.shape)]):
+        return None
+    shape, length = operand.shape, operand.shape[axis]
+    labels = lowering.labels.new(shape)
+    for own, target_axis in owners.items():
+        lowering.labels.unite(updates.labels[own], labels[target_axis])
+    lowering.labels.unite(operand.labels[axis], labels[axis])
+
+    def spread(value, first):
+        """The value, whose axes are those of the updates from `first` on, over the shape of the target."""
+
+        def pull(index):
+            return tuple([ZERO if n == 1 else index[owners[own]] for own, n in enumerate(value.shape, start=first)])
+
+        return View(value, shape, pull, labels)
+
+    def number(value, like):
+        return Constant(like.dtype.type(value), (), like.dtype, ())
+
+    if np.iinfo(place.dtype).max < length:
+        place = convert_value(lowering, place, np.dtype(np.int64))
+    if place.dtype.kind == "i":
+        size = lowering.context.scalar(place.dtype.type(length), place.dtype)
+        wrapped = apply(lowering, add, place, size)
+        place = apply(lowering, select, apply(lowering, lt, place, number(0, place)), wrapped, place)
+    position = Position(0, (length,), place.dtype, (labels[axis],))
+    position = View(position, shape, lambda index: (index[axis],), labels)
+    chosen = apply(lowering, eq, spread(place, common - len(place.shape)), position)
+    return apply(lowering, select, chosen, spread(updates, 0), number(0, updates))
+
+
+def apply(lowering, primitive, *operands):
+    """An elementwise primitive of values, as a value."""
+    types = tuple([ArrayType(operand.shape, operand.dtype) for operand in operands])
+    return elementwise(lowering, primitive, {}, operands, types, primitive.output_type(*types))
 
 
 def lower_overlap_add(lowering, equation, operands):

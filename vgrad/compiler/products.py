@@ -23,11 +23,12 @@ class Product:
     """C = A B for all steps of up to two loops.
 
     loops       ((length, stride of a, stride of b, stride of c), ...), outer first
-    partitions  (label, extent, what) for every way to cut it in parts: what is "m", "n", or the loop's number
+    partitions  (label, extent, what) for every way to cut it in parts: what is "m", "n", "k", or the loop's number
+    sums        whether a loop runs over summed axes: all its steps add to the same C
     """
 
     __slots__ = ("a", "b", "c", "m", "n", "k", "lda", "ldb", "ldc", "transpose_a", "transpose_b", "loops", "needs",
-                 "partitions", "spec", "place", "equation")  # fmt: skip
+                 "partitions", "sums", "spec", "place", "equation")  # fmt: skip
 
     @property
     def flops(self):
@@ -133,12 +134,13 @@ def lower_product(lowering, equation, operands):
     wanted = lowering.targets.get(var)
     target = lowering.target_for(var)
     result, result_strides = target, letter_strides(output, target, sizes)
-    found = layout(letters, (*strides, result_strides), sizes)
+    sums = adds_up(sum([array.size for array in arrays]), target, lowering.context.threads)
+    found = layout(letters, (*strides, result_strides), sizes, sums)
     if found is None:  # another order of the output's axes
         own = own_order(letters)
         result = lowering.allocate(tuple([sizes[x] for x in own]), var.type.dtype)
         result_strides = dict(zip(own, result.strides))
-        found = layout(letters, (*strides, result_strides), sizes)
+        found = layout(letters, (*strides, result_strides), sizes, sums)
         if found is None:
             copies = [copied(lowering, operands[place], (left, right)[place], own, sizes) for place in (0, 1)]
             arrays, needs, strides = zip(*copies)
@@ -152,6 +154,9 @@ def lower_product(lowering, equation, operands):
     product.spec = equation.params["spec"]
     product.place = None
     assign(product, found, sizes, label_of, (*strides, result_strides))
+    if sums and not product.loops:
+        k = found[3]
+        product.partitions.insert(0, (label_of[k[0]], sizes[k[0]], "k"))
     lowering.actions.append(product)
     labels = tuple([None if sizes[x] == 1 else label_of[x] for x in output])
     value = Stored(result, labels, (product,))
@@ -189,10 +194,20 @@ def merged(letters, sizes, *strides):
     return all([own[x] == sizes[y] * own[y] for x, y in zip(letters, letters[1:]) for own in strides])
 
 
-def layout(letters, strides, sizes):
+def adds_up(size, target, threads):
+    """Whether lanes may each add up a part of the sums: their own copies of the result are small beside the
+    operands, which have `size` elements together.
+
+    Then the product can run behind what makes its operands, example by example, and the operands are never whole.
+    """
+    return target.size == target.buffer.size and size >= 2 * threads * target.size
+
+
+def layout(letters, strides, sizes, sums=False):
     """(swapped, m letters, n letters, k letters, loops) for which BLAS can read and write as it is, or None.
 
     loops: lists of letters, each one axis in all three arrays. swapped: compute the transpose.
+    sums: whether loops may run over summed letters, all steps adding to one result.
     """
     left, right, output = letters
     a, b, c = strides
@@ -200,19 +215,14 @@ def layout(letters, strides, sizes):
     summed = [x for x in left if x in right and x not in output]
     rows = [x for x in left if x not in right]
     columns = [x for x in right if x not in left]
-    k = next(
-        (
-            order
-            for order in (sorted(summed, key=lambda x: -a[x]), sorted(summed, key=lambda x: -b[x]))
-            if merged(order, sizes, a, b)
-        ),
-        None,
-    )
-    if k is None:
+    k, outer_k = min(largest_merged(summed, sizes, a, b), largest_merged(summed, sizes, b, a), key=lambda x: len(x[1]))
+    if not k or outer_k and (batch or not sums):
         return None
     m, loops = largest_merged(rows, sizes, a, c)
     n, more = largest_merged(columns, sizes, b, c)
-    loops = merge_loops(batch + loops + more, sizes, a, b, c)
+    if outer_k and (loops or more):
+        return None
+    loops = merge_loops(batch + loops + more + outer_k, sizes, a, b, c)
     if len(loops) > 2 or not m or not n:
         return None
     sides = matrix_step(a, m, k, sizes), matrix_step(b, k, n, sizes)
@@ -239,7 +249,7 @@ def largest_merged(letters, sizes, *strides):
 
 
 def merge_loops(letters, sizes, a, b, c):
-    order = sorted(letters, key=lambda x: -c[x])
+    order = sorted(letters, key=lambda x: (-c.get(x, 0), -a.get(x, 0)))
     loops = []
     for x in order:
         if loops and all([own.get(loops[-1][-1], 0) == sizes[x] * own.get(x, 0) for own in (a, b, c)]):
@@ -274,6 +284,9 @@ def assign(product, found, sizes, label_of, strides):
         a, b, m, n = b, a, n, m
     product.loops = [(length(x, sizes), a.get(x[-1], 0), b.get(x[-1], 0), c.get(x[-1], 0)) for x in loops]
     product.partitions = [(label_of[x[0]], sizes[x[0]], number) for number, x in enumerate(loops)]
+    product.sums = any([x[0] not in c for x in loops])
+    if product.sums:
+        return
     product.partitions.append((label_of[m[0]], sizes[m[0]], "m"))
     size = product.c.dtype.itemsize
     if not loops and size * product.b.size > max(LARGE, 4 * size * (product.a.size + product.c.size)):

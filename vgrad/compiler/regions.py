@@ -1,6 +1,6 @@
 """Regions: runs of kernels and products that go over the same examples, tile by tile, each lane on its own.
 
-Relies on schedule, emit and products. assemble makes instructions of them.
+Relies on schedule, emit, products and memory. assemble makes instructions of them.
 
 Within a region a tile of examples goes through all its steps while what they hand on is in cache: values that nobody
 outside reads live in scratch of the size of a tile. A value is handed on row by row: its writer and its readers
@@ -8,6 +8,7 @@ reach, for example e, the same row e and nothing else.
 """
 
 from vgrad.compiler.emit import Access, Emitted
+from vgrad.compiler.memory import place_buffers
 
 CACHE = 400_000  # bytes of scratch per tile: they share a level 2 cache with what is read and written once
 LEAST_ROWS = 48  # of a product: fewer waste BLAS
@@ -23,9 +24,10 @@ class Part:
     label, extent, how, unit     the axis: `how` is None for kernels, else as in Product.partitions; unit rows of it
                 make one of the region's
     accesses    Access for each buffer, along that axis
+    partial     {buffer: kind of reduction}: results that are complete only when all examples have been seen
     """
 
-    __slots__ = ("place", "emitted", "product", "label", "extent", "how", "unit", "accesses", "seconds")
+    __slots__ = ("place", "emitted", "product", "label", "extent", "how", "unit", "accesses", "partial", "seconds")
 
     def __init__(self, place, content, option, labels):
         self.place = place
@@ -35,6 +37,7 @@ class Part:
             self.emitted, self.product = content, None
             self.unit = content.unit
             self.accesses = content.accesses
+            self.partial = {buffer: kind for buffer, (kind, _) in content.partial.items()}
             self.seconds = max(content.flops * PER_OPERATION, content.bytes * PER_BYTE) + PER_STEP
         else:
             self.emitted, self.product = None, content
@@ -42,6 +45,7 @@ class Part:
             if self.how is not None:
                 self.unit = cut_length(content, self.how) // self.extent
             self.accesses = product_accesses(content, self.how, self.unit)
+            self.partial = {content.c.buffer: "sum"} if content.sums or self.how == "k" else {}
             self.seconds = max(content.flops * PER_FLOP, content.bytes * PER_BYTE) + PER_STEP
 
 
@@ -63,7 +67,7 @@ def product_extent(product, how, unit):
 
 
 def cut_length(product, how):
-    return {"m": product.m, "n": product.n}.get(how) or product.loops[how][0]
+    return {"m": product.m, "n": product.n, "k": product.k}.get(how) or product.loops[how][0]
 
 
 def product_row(product, how, unit, position):
@@ -72,6 +76,10 @@ def product_row(product, how, unit, position):
         return 0
     if how == "n":
         return (0, product.ldb if product.transpose_b else 1, 1)[position - 1] * unit
+    if how == "k":
+        return (product.lda if product.transpose_a else 1, 1 if product.transpose_b else product.ldb, 0)[
+            position - 1
+        ] * unit
     if how != "m":
         return product.loops[how][position] * unit
     if position == 2:
@@ -117,9 +125,8 @@ class Region:
         for buffer, writes, row in part.accesses:
             into = self.written if writes else self.read
             into[buffer] = row if into.get(buffer, row) == row else None
-        if part.emitted is not None:
-            for buffer in part.emitted.partial:
-                self.written[buffer] = None
+        for buffer in part.partial:
+            self.written[buffer] = None
 
     def accepts(self, part):
         """Whether the part may run tile by tile behind the others."""
@@ -130,7 +137,7 @@ class Region:
                 return False
             if writes and buffer in self.read and (row is None or self.read[buffer] != row):
                 return False
-        return part.emitted is None or not any([buffer in self.written for buffer in part.emitted.partial])
+        return not any([buffer in self.written for buffer in part.partial])
 
     def add(self, part):
         self.parts.append(part)
@@ -147,11 +154,12 @@ class Region:
                 if self.read.get(buffer, row) == row:
                     self.rows[buffer] = row
         for part in self.parts:
-            if part.emitted is not None:
-                self.partial.update({buffer: kind for buffer, (kind, _) in part.emitted.partial.items()})
+            self.partial.update(part.partial)
         chunk = -(-self.extent // self.lanes) if self.extent else 1
         self.tile = chunk
-        bytes_per_row = sum([row * buffer.dtype.itemsize for buffer, row in self.rows.items()])
+        rows = {buffer: row * buffer.dtype.itemsize for buffer, row in self.rows.items()}
+        first, last = self.lifetimes()
+        bytes_per_row = place_buffers(rows, first, last)[1]
         if bytes_per_row * chunk > 1.5 * CACHE:
             units = [part.unit for part in self.parts if part.product is not None and part.how == "m"]
             least = -(-LEAST_ROWS // min(units)) if units else 1
@@ -159,29 +167,30 @@ class Region:
             self.tile = -(-chunk // tiles)
         if self.tile >= self.extent and self.lanes == 1 and not self.lane_kept():
             self.rows = {}
-        offset = 0
-        for buffer, row in self.rows.items():
-            self.offsets[buffer] = offset
-            offset += aligned(row * self.tile * buffer.dtype.itemsize)
-        for part in self.parts:
-            for buffer, _ in part.emitted.references if part.emitted is not None else ():
-                if buffer.kind == "lane":
-                    self.offsets[buffer] = offset
-                    offset += aligned(buffer.size * buffer.dtype.itemsize)
-        if self.lanes > 1:
-            for buffer in self.partial:
-                self.offsets[buffer] = offset
-                offset += aligned(buffer.size * buffer.dtype.itemsize)
-        self.lane_bytes = offset
+        sizes = {buffer: rows[buffer] * self.tile for buffer in self.rows}
+        for buffer in first:
+            if buffer.kind == "lane" or (self.lanes > 1 and buffer in self.partial):
+                sizes[buffer] = buffer.size * buffer.dtype.itemsize
+        self.offsets, self.lane_bytes = place_buffers(sizes, first, last)
+
+    def lifetimes(self):
+        """({buffer: number of the first part that uses it}, {buffer: of the last}); what is summed is needed always."""
+        first, last = {}, {}
+        for number, part in enumerate(self.parts):
+            used = [access.buffer for access in part.accesses]
+            if part.emitted is not None:
+                used += [buffer for buffer, _ in part.emitted.references if buffer.kind == "lane"]
+            for buffer in used:
+                first.setdefault(buffer, number)
+                last[buffer] = number
+        for buffer in self.partial:
+            first[buffer], last[buffer] = 0, len(self.parts)
+        return first, last
 
     def lane_kept(self):
         return any(
             [buffer.kind == "lane" for part in self.parts if part.emitted for buffer, _ in part.emitted.references]
         )
-
-
-def aligned(size):
-    return -(-size // 64) * 64
 
 
 def group(places, contents, labels):
@@ -202,7 +211,7 @@ def group(places, contents, labels):
             if region is None:
                 break
             part = next((each for each in options(place, content, labels) if region.accepts(each)), None)
-            if part is not None and not needs_whole(place, region):
+            if part is not None:
                 chosen = part
                 break
         if chosen is not None:
@@ -220,13 +229,6 @@ def group(places, contents, labels):
         pending.remove(place)
         done |= 1 << place.number
     return ordered
-
-
-def needs_whole(place, region):
-    """Whether the place must come after all of a part of the region: it says so, or it is not cut."""
-    roots = getattr(place, "roots", ())
-    inside = {id(part.place) for part in region.parts}
-    return any([id(each.place) in inside for root in roots for each in root.after])
 
 
 def best_option(place, content, labels):

@@ -10,7 +10,7 @@ same kernel; any other is finished when the kernel ends.
 
 import math
 
-from vgrad.compiler.lowering import POSITIONS, Root
+from vgrad.compiler.lowering import POSITIONS, Root, safe_axes
 from vgrad.compiler.values import Reduced
 
 CANDIDATES = 6  # how many earlier kernels a root without producers among them looks at
@@ -295,16 +295,11 @@ def start(kernel, root, labels):
         kernel.serial = not kernel.outer
     else:
         kernel.outer = whole
-        kernel.serial = root.kind == "scatter" or (root.kind == "add" and not cut_safely(root))
-        kernel.split = kernel.serial
-
-
-def cut_safely(root):
-    """Whether different elements of the first axis are added to different places."""
-    if root.shape[0] == 1:
-        return False
-    owners = [entry for entry in root.index if any([axis == 0 for axis, _ in entry[1]])]
-    return len(owners) == 1 and len(owners[0][1]) == 1
+        if root.kind in ("scatter", "add"):
+            safe = [axes[own] for own in safe_axes(root.shape, root.index)[:1]]
+            kernel.outer = safe + [axis for axis in whole if axis not in safe]
+            kernel.serial = not safe and not root.partial
+            kernel.split = True
 
 
 def split_for(kernel, root, mapping, kept):

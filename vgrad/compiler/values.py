@@ -86,6 +86,24 @@ class Constant(Value):
         self.number = number
 
 
+class Position(Value):
+    """The integers 0, 1, 2, ... along one axis: an element's place along it."""
+
+    __slots__ = ("axis",)
+
+    def __init__(self, axis, shape, dtype, labels):
+        super().__init__(shape, dtype, labels)
+        self.axis = axis
+
+
+def position_entry(value, index):
+    """The index entry that an element of a view of a Position is, or None if the value is no such view."""
+    while isinstance(value, View) and value.array is None:
+        index = value.pull(index)
+        value = value.operand
+    return index[value.axis] if isinstance(value, Position) and value.array is None else None
+
+
 class Elementwise(Value):
     """An elementwise primitive of operands that broadcast."""
 
@@ -131,16 +149,18 @@ class Gathered(Value):
 
     indices     one value per axis in `axes`, of the shape that comes first in this value's shape, or broadcasting to it
     outside     "clip", "zero" or "fill": what a place out of bounds gives
+    positions   {axis: view of a Position}: the axes whose place is that of the element itself along some axis
     """
 
-    __slots__ = ("table", "indices", "axes", "outside", "common")
+    __slots__ = ("table", "indices", "axes", "outside", "positions", "common")
 
-    def __init__(self, table, indices, axes, outside, common, shape, labels):
+    def __init__(self, table, indices, axes, outside, positions, common, shape, labels):
         super().__init__(shape, table.dtype, labels)
         self.table = table
         self.indices = indices
         self.axes = axes
         self.outside = outside
+        self.positions = positions
         self.common = common
 
     def requests(self, index):
@@ -149,8 +169,15 @@ class Gathered(Value):
 
     def table_index(self, index):
         """The part of the table's index that is not computed: zero along `axes`."""
-        rest = iter(index[len(self.common) :])
-        return tuple([ZERO if axis in self.axes else next(rest) for axis in range(len(self.table.shape))])
+        front, rest = index[: len(self.common)], iter(index[len(self.common) :])
+        entries = []
+        for axis in range(len(self.table.shape)):
+            if axis in self.positions:
+                view = self.positions[axis]
+                entries.append(position_entry(view, broadcast_index(view.shape, self.common, front)))
+            else:
+                entries.append(ZERO if axis in self.axes else next(rest))
+        return tuple(entries)
 
 
 class Sliced(Value):
