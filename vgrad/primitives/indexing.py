@@ -19,9 +19,14 @@ from vgrad.primitives.elementwise import add, div, mul
 # ------------------------------------------------------------------------------------- what gather and scatter share
 
 
+def zeros(shape, dtype):
+    """Zeros to write into (what writes copies them): one number in memory, so that programs need not hold them all."""
+    return np.broadcast_to(dtype.type(0), shape)
+
+
 def zeros_like(value):
     type_ = type_of(value)
-    return np.zeros(type_.shape, type_.dtype)
+    return zeros(type_.shape, type_.dtype)
 
 
 def indexed_type(name, operand, indices, axes):
@@ -161,7 +166,7 @@ def gather_transpose(cotangent, operands, wrt, *, axes, outside="clip", unique=F
 
 
 def zeros_of(type_, cotangent):
-    return np.zeros(type_.shape, type_of(cotangent).dtype)
+    return zeros(type_.shape, type_of(cotangent).dtype)
 
 
 def gather_batch(operands, mapped_axes, *, axes, outside="clip", unique=False):
