@@ -145,10 +145,10 @@ def plan(block, labels, context):
     for item in block.items:
         for inner in inner_blocks(item):
             plan(inner, labels, context)
-    uses = {}
+    uses = {buffer: set() for buffer in block.buffers}  # what blocks around this one read is not for it to drop
     for item in block.items:
-        for buffer in buffers_of(item):
-            uses.setdefault(buffer, set()).add(item)
+        for buffer in buffers_of(item) & uses.keys():
+            uses[buffer].add(item)
     for item in block.items:
         if isinstance(item, Region):
             item.finish(context.threads, uses)
@@ -207,7 +207,7 @@ def place_memory(block, uses):
     sizes, first, last = {}, {}, {}
     positions = {item: number_ for number_, item in enumerate(block.items)}
     for buffer in block.buffers:
-        if buffer in uses and not any([isinstance(item, Region) and buffer in item.rows for item in uses[buffer]]):
+        if uses[buffer] and not any([isinstance(item, Region) and buffer in item.rows for item in uses[buffer]]):
             sizes[buffer] = buffer.size * buffer.dtype.itemsize
             spots = [positions[item] for item in uses[buffer]]
             first[buffer], last[buffer] = min(spots), max(spots)

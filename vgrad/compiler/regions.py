@@ -150,7 +150,7 @@ class Region:
         if cut and threads > 1:
             self.lanes = max(1, min(threads, self.extent, int(seconds / WORTH_A_LANE)))
         for buffer, row in self.written.items():
-            if buffer.kind == "arena" and row and len(self.parts) > 1 and uses[buffer] == {self}:
+            if buffer.kind == "arena" and row and len(self.parts) > 1 and uses.get(buffer) == {self}:
                 if self.read.get(buffer, row) == row:
                     self.rows[buffer] = row
         for part in self.parts:
@@ -232,5 +232,6 @@ def group(places, contents, labels):
 
 
 def best_option(place, content, labels):
+    """The way to cut the first part of a region: into many parts, and so that none has to be added up."""
     found = options(place, content, labels)
-    return max(found, key=lambda part: (min(part.extent, 64), part.how != "m"))
+    return max(found, key=lambda part: (not part.partial, min(part.extent, 64), part.how != "m"))
