@@ -126,6 +126,7 @@ def addresses():
         kernels |= {f"{name}_{kind}": ([kind, kind], kind) for name in TWO_OPERANDS}
         kernels[f"ldexp_{kind}"] = [kind, "i32"], kind
     kernels |= {f"random_bits_{kind}": (["u32", "u32", "i64"], kind) for kind in ("u8", "u16", "u32", "u64")}
+    kernels["threefry_u32"] = ["u32", "u32", "u32", "u32", "i64"], "u32"
     kernels |= {f"{name}_{kind}": ([kind], kind) for name in ("popcount", "clz") for kind in INTEGERS}
     sources = [kernel(name, operands, result) for name, (operands, result) in kernels.items()]
     return dict(zip(kernels, compile_kernels(sources)))
@@ -252,7 +253,9 @@ def test_random_bits_of_large_counters():
     key0, key1 = np.array([1, 2, 3], np.uint32), np.array([4, 5, 6], np.uint32)
     counters = (high.astype(np.int64) << 32) | low
     result = compiled("random_bits_u64", key0, key1, counters)
+    words = [compiled("threefry_u32", key0, key1, high, low, np.full(3, place)) for place in (0, 1)]
     encipher(key0, key1, high, low)
+    np.testing.assert_array_equal(words, (high, low))
     np.testing.assert_array_equal(result, (high.astype(np.uint64) << np.uint64(32)) | low)
 
 

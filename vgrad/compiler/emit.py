@@ -21,6 +21,7 @@ from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.expressions import expression, number, template
 from vgrad.compiler.lowering import POSITIONS
 from vgrad.compiler.values import (
+    Ciphered,
     Constant,
     Cumulated,
     Elementwise,
@@ -284,7 +285,7 @@ class Emitter:
             text, _ = expression(value.primitive, value.params, value.operand_types, value.output_type, operands)
             self.operations += value.cost
         elif isinstance(value, Position):
-            return self.position(value, index, lines)
+            return self.position(index[value.axis], value.dtype, (id(value), index), lines)
         elif isinstance(value, Gathered):
             return self.gather(value, index, phase, lines)
         elif isinstance(value, Sliced):
@@ -293,6 +294,11 @@ class Emitter:
             return self.load(array, index, lines, terms, reach)
         elif isinstance(value, RandomBits):
             text = self.random_bits(value, index, phase, lines)
+        elif isinstance(value, Ciphered):
+            words = [self.element(each, own, phase) for each, own in value.requests(index)]
+            place = self.position(index[-1], np.dtype(np.int64), (id(value), index), lines)
+            text = f"threefry_u32({', '.join(words)}, {place})"
+            self.operations += 60
         elif isinstance(value, Constant):
             text = number(value.number, value.dtype)
         elif isinstance(value, View):
@@ -303,14 +309,15 @@ class Emitter:
         lines.append((f"{name} = {text}",))
         return name
 
-    def position(self, value, index, lines):
-        constant, terms = index[value.axis]
+    def position(self, entry, dtype, key, lines):
+        """The number that an index entry is."""
+        constant, terms = entry
         name = self.name("t")
-        pieces = [] if constant == 0 and terms else [self.integer((id(value), index), constant)]
+        pieces = [] if constant == 0 and terms else [self.integer(key, constant)]
         for place, (axis, coefficient) in enumerate(terms):
-            step = () if coefficient == 1 else (self.integer((id(value), index, place), coefficient),)
+            step = () if coefficient == 1 else (self.integer((*key, place), coefficient),)
             pieces += [" + "] * bool(pieces) + [("axis", axis, *step)]
-        lines.append((f"{name} = {value.dtype.name}(", *pieces, ")"))
+        lines.append((f"{name} = {dtype.name}(", *pieces, ")"))
         return name
 
     def gather(self, value, index, phase, lines):

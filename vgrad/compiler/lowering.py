@@ -16,6 +16,7 @@ from vgrad.compiler.expressions import expression
 from vgrad.compiler.products import adds_up, is_product, lower_product, pairs_of_products
 from vgrad.compiler.values import (
     ZERO,
+    Ciphered,
     Constant,
     Cumulated,
     Elementwise,
@@ -335,14 +336,20 @@ def lower_elementwise(lowering, equation, operands):
     return elementwise(lowering, equation.primitive, equation.params, operands, types, equation.outputs[0].type)
 
 
-def elementwise(lowering, primitive, params, operands, types, output):
-    labels = list(lowering.labels.new(output.shape))
+def broadcast_labels(lowering, operands, shape):
+    """The labels of what operands of broadcasting shapes make."""
+    labels = lowering.labels.new(shape)
     for operand in operands:
-        extra = len(output.shape) - len(operand.shape)
+        extra = len(shape) - len(operand.shape)
         for axis, length in enumerate(operand.shape):
-            if length == output.shape[extra + axis]:
+            if length == shape[extra + axis]:
                 lowering.labels.unite(operand.labels[axis], labels[extra + axis])
-    value = Elementwise(primitive, params, operands, types, output, tuple(labels))
+    return labels
+
+
+def elementwise(lowering, primitive, params, operands, types, output):
+    labels = broadcast_labels(lowering, operands, output.shape)
+    value = Elementwise(primitive, params, operands, types, output, labels)
     value.cost = cost_of(primitive.name) + sum([0 if o.is_leaf else o.cost for o in operands])
     return value
 
@@ -816,6 +823,11 @@ def lower_random_bits(lowering, equation, operands):
     return RandomBits(key, var.type.shape, var.type.dtype, tuple(labels))
 
 
+def lower_threefry(lowering, equation, operands):
+    (key, counter), output = operands, equation.outputs[0].type
+    return Ciphered(key, counter, output.shape, output.dtype, broadcast_labels(lowering, operands, output.shape))
+
+
 def lower_contract(lowering, equation, operands):
     if is_product(equation):
         return lower_product(lowering, equation, operands)
@@ -888,5 +900,6 @@ RULES = {
     **dict.fromkeys(REDUCTIONS, lower_reduction),
     **dict.fromkeys(CUMULATIONS, lower_cumulation),
     "random_bits": lower_random_bits,
+    "threefry2x32": lower_threefry,
     "contract": lower_contract,
 }

@@ -210,6 +210,25 @@ class RandomBits(Value):
         return [(self.key, (*front, ZERO)), (self.key, (*front, (1, ())))]
 
 
+class Ciphered(Value):
+    """Threefry ciphers of counters under keys, both pairs of words along the last axis."""
+
+    __slots__ = ("key", "counter")
+
+    def __init__(self, key, counter, shape, dtype, labels):
+        super().__init__(shape, dtype, labels)
+        self.key = key
+        self.counter = counter
+        self.cost = 60 + sum([0 if each.is_leaf else each.cost for each in (key, counter)])
+
+    def requests(self, index):
+        found = []
+        for operand in (self.key, self.counter):
+            front = broadcast_index(operand.shape[:-1], self.shape[:-1], index[:-1])
+            found += [(operand, (*front, (word, ()))) for word in (0, 1)]
+        return found
+
+
 class Reduced(Value):
     """A reduction of its operand over axes. Always a root.
 

@@ -5,7 +5,7 @@ Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1,
 """
 
 from llvmlite import ir
-from numba import types, uint8, uint16
+from numba import int64, types, uint8, uint16, uint32, uint64
 
 from vgrad.compiler.intrinsics import llvm_function, operation
 from vgrad.compiler.mathlib.table import mathlib_function
@@ -63,3 +63,10 @@ def random_bits_u32(key0: UINT32, key1: UINT32, counter: INT64):
 @mathlib_function
 def random_bits_u64(key0: UINT32, key1: UINT32, counter: INT64):
     return cipher(key0, key1, counter)
+
+
+@mathlib_function
+def threefry_u32(key0: UINT32, key1: UINT32, high: UINT32, low: UINT32, place: INT64):
+    """Word 0 or 1 of the cipher of a counter of two words."""
+    words = cipher(key0, key1, (int64(high) << 32) | int64(low))
+    return uint32(words >> uint64(32 - 32 * place))
