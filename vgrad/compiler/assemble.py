@@ -243,17 +243,18 @@ def register_sources(region, context):
 
 
 def sources_of(region):
-    """(purpose, buffer it serves, KernelSource) of every kernel of a region; the buffer is None for its parts."""
+    """(purpose, buffer it serves, KernelSource) of every kernel of a region; the buffer is None for its parts.
+
+    Lanes are combined only where there are several; the kernel is there anyway, lest a larger batch compiles it.
+    """
     for part in region.parts:
         if part.emitted is not None:
             yield "part", None, build.KernelSource(part.emitted.text, part.emitted.kinds)
             for target, kind in part.emitted.filled:
                 yield "fill", target.buffer, build.KernelSource(*fill_source(target.dtype, kind))
     for buffer, kind in region.partial.items():
-        fill = fill_source if region.lanes == 1 else fill_lane_source
-        yield "fill", buffer, build.KernelSource(*fill(buffer.dtype, kind))
-        if region.lanes > 1:
-            yield "combine the lanes of", buffer, build.KernelSource(*combine_source(buffer.dtype, kind))
+        yield "fill", buffer, build.KernelSource(*fill_lane_source(buffer.dtype, kind))
+        yield "combine the lanes of", buffer, build.KernelSource(*combine_source(buffer.dtype, kind))
 
 
 def fill_source(dtype, kind):
@@ -352,13 +353,10 @@ def write_region(region, context):
         body.append(runtime.kernel_step(address, references, emitted.integers, emitted.unit))
     after = []
     for buffer, kind in region.partial.items():
-        if region.lanes == 1:
-            fill = context.sources[build.KernelSource(*fill_source(buffer.dtype, kind))]
-            step = runtime.kernel_step(fill, [reference(buffer)], [1])
-            before.append(runtime.region(buffer.size, [step]))
-            continue
         fill = context.sources[build.KernelSource(*fill_lane_source(buffer.dtype, kind))]
         prologue.append(runtime.kernel_step(fill, [in_region(region, buffer)], [buffer.size]))
+        if region.lanes == 1:
+            continue
         merge = context.sources[build.KernelSource(*combine_source(buffer.dtype, kind))]
         start = Reference(ARENA, region.block + region.offsets[buffer])
         sizes = [region.lanes, region.lane_bytes // buffer.dtype.itemsize]

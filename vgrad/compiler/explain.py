@@ -77,7 +77,7 @@ class Explanation:
         head = f"region {len(self.regions)}: {region.extent} rows, {plural(region.lanes, 'lane')}{tile}"
         self.regions.append(region)
         yield head
-        sources = list(sources_of(region))
+        sources = [each for each in sources_of(region) if region.lanes > 1 or not each[0].startswith("combine")]
         self.launched += len(sources)
         for part in region.parts:
             own = self.product(part) if part.product is not None else self.kernel(part)
@@ -102,13 +102,8 @@ class Explanation:
         b += "'" * product.transpose_b
         sizes = f"m={product.m} n={product.n} k={product.k} {product.c.dtype.name}"
         repeats = "".join([f", {loop[0]} times" for loop in product.loops])
-        cut = (
-            f"cut along {part.how}"
-            if part.how in ("m", "n", "k")
-            else "cut along its loop"
-            if part.how is not None
-            else "not cut"
-        )
+        how = "its loop" if isinstance(part.how, int) else part.how
+        cut = "not cut" if how is None else f"cut along {how}"
         yield f"product {product.spec}: {c} = {a} {b}, {sizes}{repeats}; {cost(product.flops, product.bytes)}; {cut}"
         yield from [INDENT + line for line in by_source([product.equation])]
 
