@@ -36,7 +36,7 @@ class Explanation:
         self.names = {}
         self.regions = []
         self.counts = {}
-        self.launched = 0
+        self.launched = []
 
     def text(self):
         types = [", ".join([str(type_) for type_ in own]) for own in (self.jaxpr.input_types, self.jaxpr.output_types)]
@@ -78,7 +78,7 @@ class Explanation:
         self.regions.append(region)
         yield head
         sources = [each for each in sources_of(region) if region.lanes > 1 or not each[0].startswith("combine")]
-        self.launched += len(sources)
+        self.launched += [source for _, _, source in sources]
         for part in region.parts:
             own = self.product(part) if part.product is not None else self.kernel(part)
             yield from [INDENT + line for line in own]
@@ -160,7 +160,7 @@ class Explanation:
             f"arena {bytes_text(self.block.bytes)}, outputs {bytes_text(outputs)}, constants {bytes_text(constants)}"
         )
         yield f"peak memory about {peak}: {parts}"
-        yield f"{plural(self.launched, 'kernel')}, {len(self.kernels)} of them distinct"
+        yield f"{plural(len(self.launched), 'kernel')}, {len(set(self.launched))} of them distinct"
 
 
 def total_of(block):
