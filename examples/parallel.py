@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 os.environ.setdefault("VGRAD_NUM_THREADS", "1")  # before vgrad is imported, here and in the processes that we start
 
+import dask  # noqa: E402
 import numpy as np  # noqa: E402
 from joblib import Parallel, delayed  # noqa: E402
 
@@ -41,13 +42,8 @@ def main():
     found = {"joblib": Parallel(n_jobs=2)(delayed(gradient)(weights, *data) for data in parts)}
     with ThreadPoolExecutor(2) as pool:
         found["threads"] = list(pool.map(lambda data: gradient(weights, *data), parts))
-    try:
-        import dask
-    except ImportError:
-        print("dask is not installed: its part is left out")
-    else:
-        tasks = [dask.delayed(gradient)(weights, *data) for data in parts]
-        found["dask"] = dask.compute(*tasks, scheduler="processes", num_workers=2)
+    tasks = [dask.delayed(gradient)(weights, *data) for data in parts]
+    found["dask"] = dask.compute(*tasks, scheduler="processes", num_workers=2)
 
     for name, gradients in found.items():
         print(f"{name:>8}: norm of the mean gradient {np.linalg.norm(np.mean(gradients, 0)):.6f}")
