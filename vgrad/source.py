@@ -16,6 +16,7 @@ INNER_FOLDERS = (PACKAGE, os.path.dirname(np.__file__) + os.sep)
 INNER_FILES = (contextlib.__file__, functools.__file__, "<__array_function__ internals>")
 
 
+@functools.cache
 def is_inner(filename):
     return filename.startswith(INNER_FOLDERS) or filename in INNER_FILES
 

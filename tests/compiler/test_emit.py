@@ -65,3 +65,22 @@ def test_equal_layers_share_kernels():
 def test_sizes_are_arguments():
     first, second = [planned(np.tanh, np.ones((size, 7)))[1].sources for size in (5, 500)]
     assert set(first) == set(second)
+
+
+def test_expressions_may_stand_in_each_other_as_deep_as_one_likes():
+    def interest(x):
+        for _ in range(600):
+            x = 1.01 * x + 1.0
+        return x
+
+    x = np.linspace(0, 1, 5)
+    np.testing.assert_allclose(jit(interest)(x), interest(x))
+
+
+def test_a_sum_over_hundreds_of_parameters():
+    weights = {f"w{number}": np.full((2, 3), float(number)) for number in range(500)}
+
+    def squares(weights):
+        return sum([np.sum(each**2) for each in weights.values()])
+
+    np.testing.assert_allclose(jit(squares)(weights), squares(weights))

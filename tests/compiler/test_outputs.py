@@ -17,6 +17,21 @@ def test_memory_is_reused_when_the_array_is_gone():
     assert again.ctypes.data == place and again.dtype == np.float32
 
 
+def test_a_larger_block_serves_a_smaller_array():
+    size = 40 * outputs.LARGE
+    first = outputs.new_array((size,), np.dtype(np.uint8), size)
+    place = first.ctypes.data
+    del first
+    gc.collect()
+    smaller = outputs.new_array((3, size // 4), np.dtype(np.uint8), 3 * (size // 4))
+    assert smaller.ctypes.data == place and smaller.shape == (3, size // 4)
+    tiny = outputs.new_array((size // 4,), np.dtype(np.uint8), size // 4)
+    del smaller
+    gc.collect()
+    other = outputs.new_array((size // 3,), np.dtype(np.uint8), size // 3)
+    assert place not in (tiny.ctypes.data, other.ctypes.data)  # less than half of it would be used
+
+
 def test_memory_is_not_reused_while_a_view_lives():
     size = outputs.LARGE + 128
     first = outputs.new_array((size // 8,), np.dtype(np.float64), size)

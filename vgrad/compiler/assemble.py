@@ -52,7 +52,8 @@ class Context:
         if axis is not None:
             return Position(axis, array.shape, array.dtype, labels.new(array.shape))
         if id(array) not in self.constants:
-            self.constants[id(array)] = (self.new_base(), np.array(array, order="C"), array)
+            # Programs own their constants: one that lies in memory as kernels want it is not copied.
+            self.constants[id(array)] = (self.new_base(), np.require(array, requirements="CA"), array)
         base, kept, _ = self.constants[id(array)]
         return Stored(Array(Buffer("constant", kept.dtype, kept.size, base), kept.shape), labels.new(kept.shape))
 

@@ -12,6 +12,7 @@ Names: i outer axes, j inner axes, x arrays, n sizes, s strides, t values, r red
 text whatever the sizes, so that kernels are compiled once.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.expressions import expression, number, template
-from vgrad.compiler.lowering import POSITIONS
+from vgrad.compiler.lowering import DEEPEST, POSITIONS
 from vgrad.compiler.values import (
     Ciphered,
     Constant,
@@ -60,6 +61,7 @@ def combine(kind, dtype, first, second):
     return code.format(first, second)
 
 
+@functools.cache
 def kind_of(dtype):
     name = dtype.name
     letters = name.rstrip("0123456789")
@@ -431,6 +433,8 @@ class Emitter:
 
     def emit_store(self, root, index, phase):
         if root not in self.stored:
+            if root.value.depth > DEEPEST:  # now, so that those that need it do not descend further
+                self.own_element(root.value, root, index, phase)
             return  # those of the kernel that need it compute it in place
         if root.value is None:
             text, rank = self.element(root.element, index, phase), self.rank(root.element)

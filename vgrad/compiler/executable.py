@@ -56,16 +56,17 @@ def take_arena(size):
 
 
 class Executable:
-    """A compiled program.
+    """A compiled program: of `simple`, which is the Jaxpr opened.
 
     Called with one array per input (C-contiguous, of the types it was compiled for), it returns a list of new arrays,
     NumPy scalars for rank 0. Several threads may call it at once.
     """
 
-    def __init__(self, jaxpr):
-        self.program = program = assemble.compile_program(opened(jaxpr), threads.num_threads())
+    def __init__(self, jaxpr, simple):
+        self.program = program = assemble.compile_program(simple, threads.num_threads())
         if config.dump:
-            dump(config.dump, jaxpr, opened(jaxpr), program.context, program.block)
+            dump(config.dump, jaxpr, simple, program.context, program.block)
+        del program.context, program.block  # of the plan nothing is needed any more, and it takes megabytes
         self.inputs = [(base, native(type_.dtype)) for base, type_ in zip(program.inputs, jaxpr.input_types)]
         self.outputs = [
             (base, type_.shape, native(type_.dtype), type_.size * type_.dtype.itemsize)
@@ -128,7 +129,8 @@ def array_at(address, dtype, shape, strides):
 
 def compiled(jaxpr):
     """The Executable of a program, or None if it holds what kernels do not know."""
-    return Executable(jaxpr) if is_supported(opened(jaxpr)) else None
+    simple = opened(jaxpr)
+    return Executable(jaxpr, simple) if is_supported(simple) else None
 
 
 def is_supported(jaxpr):

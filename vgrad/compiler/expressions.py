@@ -81,6 +81,18 @@ def expression(primitive, params, operand_types, output_type, names):
 
     names   the texts of the operands' elements: numbers of Numba in the dtypes of `operand_types`, booleans for bool
 
+    None where there is no code.
+    """
+    made = code_of(primitive, params, operand_types, output_type)
+    if made is None:
+        return None
+    code, functions = made
+    return code.format(*[name if ATOM.fullmatch(name) else f"({name})" for name in names]), functions
+
+
+def code_of(primitive, params, operand_types, output_type):
+    """(text with {0}, {1}, ... for the operands, functions) of an element of the output.
+
     None where the operation is no elementwise one or the host must do it: what its record says, float16, long double.
     """
     lower = primitive.lower
@@ -92,11 +104,7 @@ def expression(primitive, params, operand_types, output_type, names):
         text = next((each for kinds, each in text.items() if dtypes[0].kind in kinds), None)
     if text is None:
         return None
-    made = template(text, tuple([type_.dtype for type_ in operand_types]), tuple(dtypes), output_type.dtype)
-    if made is None:
-        return None
-    code, functions = made
-    return code.format(*[name if ATOM.fullmatch(name) else f"({name})" for name in names]), functions
+    return template(text, tuple([type_.dtype for type_ in operand_types]), tuple(dtypes), output_type.dtype)
 
 
 def number(value, dtype):

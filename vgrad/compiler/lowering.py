@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from vgrad.compiler.arrays import Array, Buffer
-from vgrad.compiler.expressions import expression
+from vgrad.compiler.expressions import code_of
 from vgrad.compiler.products import adds_up, is_product, lower_product, pairs_of_products
 from vgrad.compiler.values import (
     ZERO,
@@ -45,6 +45,7 @@ from vgrad.primitives.elementwise import add, mul
 
 FUSED, VIEW, MEMORY = "fused", "view", "memory"
 KEPT = 4  # a value used twice is computed twice if that costs no more than this many additions
+DEEPEST = 64  # expressions in each other; emit descends into them
 
 
 class Root:
@@ -139,6 +140,8 @@ class Labels:
 
 def uniform_number(array):
     """The one number that all elements of a constant are, else None. Zeros are the common case."""
+    if not any(array.strides):
+        array = array.reshape(-1)[:1]
     if not array.size or array.dtype.kind not in "fiub" or array.size > 1 << 22:
         return None
     first = array.flat[0]
@@ -268,7 +271,7 @@ class Lowering:
                 value.equation = equation
             if value.array is not None or isinstance(value, (Constant, View)) or var not in uses:
                 continue
-            if in_memory[var] or (uses[var] > 1 and value.cost > KEPT):
+            if in_memory[var] or (uses[var] > 1 and value.cost > KEPT) or value.depth > DEEPEST:
                 self.form(value, self.targets.pop(var, None))
 
 
@@ -309,9 +312,8 @@ def modes(equation):
 
 def is_native(equation):
     """Whether an elementwise equation can be written in a kernel."""
-    types = tuple([operand.type for operand in equation.operands])
-    names = tuple([f"x{number}" for number in range(len(types))])
-    return expression(equation.primitive, equation.params, types, equation.outputs[0].type, names) is not None
+    types = [operand.type for operand in equation.operands]
+    return code_of(equation.primitive, equation.params, types, equation.outputs[0].type) is not None
 
 
 # ------------------------------------------------------------------------------------------------------ elementwise
@@ -351,6 +353,7 @@ def elementwise(lowering, primitive, params, operands, types, output):
     labels = broadcast_labels(lowering, operands, output.shape)
     value = Elementwise(primitive, params, operands, types, output, labels)
     value.cost = cost_of(primitive.name) + sum([0 if o.is_leaf else o.cost for o in operands])
+    value.depth = 1 + max([0 if o.is_leaf else o.depth for o in operands])
     return value
 
 

@@ -28,7 +28,7 @@ def lent(block):
     return lease
 
 
-free = {}  # size in bytes -> blocks
+free = {}  # size in bytes -> blocks, at least one
 order = []  # sizes of the free blocks, those that lie longest first
 unused = 0
 lock = threading.RLock()  # a lease may end in the middle of these functions, when garbage is collected
@@ -44,12 +44,21 @@ def new_array(shape, dtype, size):
 def take(size):
     global unused
     with lock:
-        blocks = free.get(size)
-        if blocks:
-            unused -= size
-            order.remove(size)
-            return blocks.pop()
+        # A larger block will do: the last batch of a set of data is smaller than the others.
+        found = size if size in free else min([each for each in tuple(free) if size < each <= 2 * size], default=0)
+        if found in free:
+            unused -= found
+            order.remove(found)
+            return pop(found, -1)
     return np.empty(size, np.uint8)
+
+
+def pop(size, place):
+    """Take a block out of the free ones of a size."""
+    block = free[size].pop(place)
+    if not free[size]:
+        del free[size]
+    return block
 
 
 def give_back(block):
@@ -60,5 +69,5 @@ def give_back(block):
         unused += block.size
         while unused > KEPT:
             oldest = order.pop(0)
-            free[oldest].pop(0)
+            pop(oldest, 0)
             unused -= oldest

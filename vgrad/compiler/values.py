@@ -40,10 +40,11 @@ class Value:
     labels      one number per axis (None for length 1): axes with one label run over the same things, as far as the
                 equations show: examples, steps, features
     array       where it lies, or would lie, in memory; None for expressions
+    depth       how many expressions stand in each other
     equation    what it is the result of, if it is that of an equation
     """
 
-    __slots__ = ("shape", "dtype", "labels", "array", "root", "producers", "cost", "equation")
+    __slots__ = ("shape", "dtype", "labels", "array", "root", "producers", "cost", "depth", "equation")
 
     def __init__(self, shape, dtype, labels):
         self.shape = shape
@@ -53,6 +54,7 @@ class Value:
         self.root = None
         self.producers = ()
         self.cost = 0
+        self.depth = 0
         self.equation = None
 
     def requests(self, index):
@@ -139,6 +141,7 @@ class View(Value):
         self.operand = operand
         self.pull = pull
         self.cost = operand.cost
+        self.depth = operand.depth + 1
 
     def requests(self, index):
         return [(self.operand, self.pull(index))]

@@ -19,13 +19,12 @@ from vgrad.control.programs import (
 from vgrad.core.interpreter import Tracer
 from vgrad.core.jaxpr import Jaxpr, Literal, fresh
 from vgrad.core.primitive import STRUCTURAL, Primitive
-from vgrad.core.types import type_of
+from vgrad.core.types import type_of, zeros
 from vgrad.passes.pipeline import simplified
 from vgrad.primitives.broadcasting import move_axis
 from vgrad.primitives.comparison import eq, select
 from vgrad.transforms.batch import materialize
 from vgrad.transforms.evaluate import evaluate
-from vgrad.transforms.linearize import zeros
 
 
 def cond_type(index, *types, branches):

@@ -11,10 +11,9 @@ import numpy as np
 
 from vgrad.core.functions import name_of
 from vgrad.core.jaxpr import Jaxpr
-from vgrad.core.types import FLOAT0, is_differentiable, type_of
+from vgrad.core.types import FLOAT0, is_differentiable, type_of, zeros
 from vgrad.transforms.batch import batch, materialize
 from vgrad.transforms.evaluate import evaluate
-from vgrad.transforms.linearize import zeros
 from vgrad.transforms.stage import stage
 
 KEYWORD_ONLY, VAR_KEYWORD = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD

@@ -20,13 +20,13 @@ from vgrad.control.programs import (
 )
 from vgrad.core.functions import Flat, flatten_args, name_of
 from vgrad.core.primitive import STRUCTURAL, Primitive
-from vgrad.core.types import is_differentiable, type_of
+from vgrad.core.types import is_differentiable, type_of, zeros
 from vgrad.errors import ReverseModeError
 from vgrad.passes.pipeline import simplified
 from vgrad.primitives.elementwise import neg, sub
 from vgrad.transforms.batch import materialize
 from vgrad.transforms.evaluate import evaluate
-from vgrad.transforms.linearize import linearize, zeros
+from vgrad.transforms.linearize import linearize
 from vgrad.transforms.stage import stage
 
 

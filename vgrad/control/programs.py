@@ -7,13 +7,13 @@ import numpy as np
 
 from vgrad.core.interpreter import Tracer
 from vgrad.core.jaxpr import Jaxpr, Literal, fresh
-from vgrad.core.types import PYTHON_SCALARS, ArrayType, type_of
+from vgrad.core.types import PYTHON_SCALARS, ArrayType, type_of, zeros
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import reshape_to
 from vgrad.transforms.batch import batch, materialize
 from vgrad.transforms.evaluate import evaluate
 from vgrad.transforms.jvp import jvp
-from vgrad.transforms.linearize import linearize, zeros
+from vgrad.transforms.linearize import linearize
 from vgrad.transforms.stage import stage
 from vgrad.transforms.transpose import transpose
 

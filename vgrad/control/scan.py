@@ -20,12 +20,11 @@ from vgrad.control.programs import (
     transpose_jaxpr,
 )
 from vgrad.core.primitive import STRUCTURAL, Primitive
-from vgrad.core.types import ArrayType, type_of
+from vgrad.core.types import ArrayType, type_of, zeros
 from vgrad.passes.pipeline import simplified
 from vgrad.primitives.elementwise import add
 from vgrad.transforms.batch import materialize
 from vgrad.transforms.evaluate import evaluate
-from vgrad.transforms.linearize import zeros
 
 
 def parts(values, num_consts, num_carry):

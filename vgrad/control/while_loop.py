@@ -15,14 +15,13 @@ from vgrad.control.programs import (
     rearranged,
 )
 from vgrad.core.primitive import STRUCTURAL, Primitive
-from vgrad.core.types import BOOL, INT64, ArrayType, type_of
+from vgrad.core.types import BOOL, INT64, ArrayType, type_of, zeros
 from vgrad.errors import ReverseModeError
 from vgrad.passes.pipeline import simplified
 from vgrad.primitives.broadcasting import convert_to, reduce_sum
 from vgrad.primitives.comparison import gt, select
 from vgrad.transforms.batch import materialize
 from vgrad.transforms.evaluate import evaluate
-from vgrad.transforms.linearize import zeros
 
 
 def parts(values, cond_consts, body_consts):

@@ -97,6 +97,8 @@ def type_of(value):
 
     Errors: TypeError for anything else (lists, strings, object arrays).
     """
+    if isinstance(value, ArrayType):
+        return value
     if type(value) in PYTHON_SCALARS:
         return scalar_type(value)
     if isinstance(value, (np.ndarray, np.generic)):
@@ -106,12 +108,15 @@ def type_of(value):
             )
         dtype = value.dtype
         return ArrayType(value.shape, dtype if dtype.isnative else dtype.newbyteorder("="))
-    if isinstance(value, ArrayType):
-        return value
     type_ = getattr(value, "type", None)
     if isinstance(type_, ArrayType):
         return type_
     raise TypeError(f"Value {value!r} of type {type(value)} is not a valid vgrad array type.")
+
+
+def zeros(type_):
+    """Zeros of a type: one number spread over the shape, not an array, so that programs hold none."""
+    return np.broadcast_to(type_.dtype.type(0), type_.shape)
 
 
 def is_differentiable(dtype):

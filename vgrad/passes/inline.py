@@ -24,6 +24,8 @@ def opened(jaxpr, inner_program):
 
     inner_program   (equation, operands) -> (the program it runs, that program's operands), or (None, operands)
     """
+    if all([inner_program(equation, equation.operands)[0] is None for equation in jaxpr.equations]):
+        return jaxpr
     equations, constants = [], list(jaxpr.constants)
 
     def open_program(program, environment):

@@ -10,7 +10,7 @@ from collections import namedtuple
 import numpy as np
 
 from vgrad.core.interpreter import EVALUATE, Interpreter, installed, interpreting
-from vgrad.core.jaxpr import Literal
+from vgrad.core.jaxpr import Equation, Literal
 from vgrad.core.types import type_of
 from vgrad.transforms.stage import Stage, StageTracer
 
@@ -49,10 +49,11 @@ def pattern_of(rule):
 class Rewriting(Stage):
     """Stages a program; equations that match a rule are replaced by what the rule gives."""
 
-    __slots__ = ("rules", "definitions", "current")
+    __slots__ = ("rules", "definitions", "current", "given")
 
     def __init__(self, outer, rules):
         super().__init__(outer)
+        self.given = {}  # id of a constant of the program -> (its Var, the array): they are not copied again
         self.rules = rules  # primitive -> [(rule, pattern, names)]
         self.definitions = {}  # Var -> its Equation
         self.current = None  # the source of the equation that is being recorded anew
@@ -63,17 +64,54 @@ class Rewriting(Stage):
     def run(self, jaxpr, inputs):
         """The outputs of the program; what takes an equation's place keeps its source."""
         values = {**dict(jaxpr.constants), **dict(zip(jaxpr.inputs, inputs))}
+        self.given = {id(array): (var, array) for var, array in jaxpr.constants}
 
         def read(atom):
             return atom.value if isinstance(atom, Literal) else values[atom]
 
         for equation in jaxpr.equations:
             self.current = equation.source
-            output = self.process(equation.primitive, [read(operand) for operand in equation.operands], equation.params)
+            output = self.anew(equation, [read(operand) for operand in equation.operands])
             values.update(zip(equation.outputs, output if equation.primitive.multiple_outputs else (output,)))
         return [read(output) for output in jaxpr.outputs]
 
+    def constant(self, value):
+        if id(value) not in self.given or not any(value.strides):
+            return super().constant(value)
+        if id(value) not in self.numbers:
+            self.numbers[id(value)] = len(self.constants)
+            self.constants.append((*self.given[id(value)], value))
+        return self.given[id(value)][0]
+
+    def anew(self, equation, operands):
+        """Process an equation of the program on what its operands have become."""
+        primitive, params = equation.primitive, equation.params
+        output = self.rewritten(primitive, operands, params)
+        if output is not None:
+            return output
+        if not any([isinstance(operand, StageTracer) for operand in operands]):
+            return self.recorded(primitive, operands, params)  # known values: it is done now
+        atoms = tuple(
+            [
+                before if isinstance(before, Literal) else self.atom(operand)
+                for before, operand in zip(equation.operands, operands)
+            ]
+        )
+        if any([atom.type != before.type for atom, before in zip(atoms, equation.operands)]):
+            return self.recorded(primitive, operands, params)
+        if atoms != equation.operands:
+            equation = Equation(primitive, atoms, params, equation.outputs, equation.source)
+        self.equations.append(equation)
+        self.definitions.update(dict.fromkeys(equation.outputs, equation))
+        tracers = tuple([StageTracer(self, var) for var in equation.outputs])
+        return tracers if primitive.multiple_outputs else tracers[0]
+
     def process(self, primitive, operands, params):
+        output = self.rewritten(primitive, operands, params)
+        return self.recorded(primitive, operands, params) if output is None else output
+
+    def rewritten(self, primitive, operands, params):
+        """What the first rule that matches gives, or None."""
         for rule, pattern, names in self.rules.get(primitive, ()):
             found = {}
             if not self.match_node(pattern, operands, params, found):
@@ -86,6 +124,9 @@ class Rewriting(Stage):
             given = type_of(output)
             if (given.shape, given.dtype) == (wanted.shape, wanted.dtype):
                 return output
+        return None
+
+    def recorded(self, primitive, operands, params):
         count = len(self.equations)
         outputs = super().process(primitive, operands, params)
         for equation in self.equations[count:]:

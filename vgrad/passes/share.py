@@ -28,7 +28,9 @@ def share_equal(jaxpr):
         if first is not None:
             replacement.update(zip(equation.outputs, first.outputs))
             continue
-        kept = Equation(equation.primitive, operands, equation.params, equation.outputs, equation.source)
+        kept = equation
+        if operands != equation.operands:
+            kept = Equation(equation.primitive, operands, equation.params, equation.outputs, equation.source)
         equations.append(kept)
         if key is not None:
             known[key] = kept

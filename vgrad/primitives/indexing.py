@@ -10,7 +10,7 @@ import operator
 import numpy as np
 
 from vgrad.core.primitive import STRUCTURAL, Primitive
-from vgrad.core.types import INT64, ArrayType, broadcast_shapes, type_of
+from vgrad.core.types import INT64, ArrayType, broadcast_shapes, type_of, zeros
 from vgrad.errors import NotDifferentiable, ShapeError
 from vgrad.primitives.broadcasting import broadcast, convert_to, inverse_permutation, move_axis, permute, reshape_to
 from vgrad.primitives.comparison import clamp, eq, lt, select
@@ -19,14 +19,8 @@ from vgrad.primitives.elementwise import add, div, mul
 # ------------------------------------------------------------------------------------- what gather and scatter share
 
 
-def zeros(shape, dtype):
-    """Zeros to write into (what writes copies them): one number in memory, so that programs need not hold them all."""
-    return np.broadcast_to(dtype.type(0), shape)
-
-
 def zeros_like(value):
-    type_ = type_of(value)
-    return zeros(type_.shape, type_.dtype)
+    return zeros(type_of(value))
 
 
 def indexed_type(name, operand, indices, axes):
@@ -166,7 +160,7 @@ def gather_transpose(cotangent, operands, wrt, *, axes, outside="clip", unique=F
 
 
 def zeros_of(type_, cotangent):
-    return zeros(type_.shape, type_of(cotangent).dtype)
+    return zeros(ArrayType(type_.shape, type_of(cotangent).dtype))
 
 
 def gather_batch(operands, mapped_axes, *, axes, outside="clip", unique=False):

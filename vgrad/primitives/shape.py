@@ -6,7 +6,7 @@ Relies on broadcasting and comparison.
 import numpy as np
 
 from vgrad.core.primitive import STRUCTURAL, Primitive, no_tangent, refuse
-from vgrad.core.types import ArrayType, type_of
+from vgrad.core.types import ArrayType, type_of, zeros
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import broadcast, broadcast_to, move_axis, reduce_sum, reshape
 from vgrad.primitives.comparison import select
@@ -29,10 +29,7 @@ def concatenate_type(*operands, axis):
 
 
 def concatenate_jvp(output, operands, tangents, *, axis):
-    filled = [
-        np.zeros(type_of(operand).shape, type_of(operand).dtype) if tangent is None else tangent
-        for operand, tangent in zip(operands, tangents)
-    ]
+    filled = [zeros(type_of(operand)) if tangent is None else tangent for operand, tangent in zip(operands, tangents)]
     return concatenate(*filled, axis=axis)
 
 
@@ -156,7 +153,7 @@ def pad_jvp(output, operands, tangents, *, widths):
     operand, value = tangents
     dtype = type_of(output).dtype
     if operand is None:
-        operand = np.zeros(type_of(operands[0]).shape, dtype)
+        operand = zeros(ArrayType(type_of(operands[0]).shape, dtype))
     return pad(operand, dtype.type(0) if value is None else value, widths=widths)
 
 

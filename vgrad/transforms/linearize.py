@@ -7,7 +7,7 @@ the tape can be run forward (linearize) or backward (transpose).
 import numpy as np
 
 from vgrad.core.interpreter import Interpreter, Tracer, check_alive, installed, leaked, state
-from vgrad.core.types import type_of
+from vgrad.core.types import type_of, zeros
 from vgrad.transforms.jvp import Jvp
 
 
@@ -181,10 +181,6 @@ class Linear:
                 if not self.tape.is_linear(operand):
                     found[id(operand)] = operand
         return list(found.values())
-
-
-def zeros(type_):
-    return np.zeros(type_.shape, type_.dtype)
 
 
 def linearize(function, primals, active):
