@@ -1,10 +1,15 @@
 """One implementation in a process of its own: imports, data, the first call; then it obeys the parent, line by line.
 
+With "memory" in the settings it measures the memory of the first call, and leaves; without "workload" it measures the
+rate of products.
+
     python benchmarks/child.py '{"implementation": "jax", "workload": "mlp", "mode": "plain", "batch": 64, ...}'
 
 Every line on the standard output is one JSON object; whatever the library prints goes to the standard error.
 """
 
+import ctypes
+import gc
 import importlib
 import json
 import os
@@ -31,9 +36,37 @@ def forget_peak():
         pass  # then the peak counts from the start
 
 
-def above(base):
+def give_back_free_memory():
+    """What malloc keeps of freed memory would serve the measured call, as if that took less."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        pass  # no glibc
+
+
+def tiny_calls(implementation, threads):
+    """Load what the library loads at its first calls."""
+    import numpy
+
+    for function in (lambda x: x + 1, lambda x: x @ x):
+        tiny = implementation.prepare(numpy.ones((64, 64), numpy.float32), threads)
+        implementation.wait(implementation.compiled(function)(tiny))
+
+
+def memory_of_first_call(implementation, program, threads):
+    """What a first call takes beyond the memory of a process that has its data and the library's tools loaded.
+
+    memory      the peak of the call, result included, above what imports, data and two tiny compiled calls have left
+    process     the peak of the whole process, imports and tools included
+    """
+    tiny_calls(implementation, threads)
+    gc.collect()
+    give_back_free_memory()
+    base, before = memory("VmRSS"), memory("VmHWM")
+    forget_peak()
+    program()
     peak = memory("VmHWM")
-    return None if peak is None or base is None else max(0, peak - base)
+    return {} if peak is None else {"memory": max(0, peak - base), "process": max(before, peak)}
 
 
 class Program:
@@ -121,16 +154,16 @@ def main():
 
     implementation = importlib.import_module(f"implementations.{settings['implementation']}")
     if "workload" not in settings:
-        answer(
-            version=implementation.version(),
-            sgemm=sgemm_rate(implementation, settings["threads"], settings["duration"]),
-        )
+        tiny_calls(implementation, settings["threads"])  # from now on the disk cache knows them
+        rate = sgemm_rate(implementation, settings["threads"], settings["duration"])
+        answer(version=implementation.version(), sgemm=rate)
         return
     case = importlib.import_module(f"cases.{settings['workload']}")
     names = "mode", "batch", "dtype", "threads"
     program = Program(implementation, case, *(settings[name] for name in names))
-    base = memory("VmRSS")
-    forget_peak()
+    if settings.get("memory"):
+        answer(**memory_of_first_call(implementation, program, settings["threads"]))
+        return
     result = program()
     end = time.perf_counter()
     del result
@@ -141,12 +174,6 @@ def main():
             match order["do"]:
                 case "burst":
                     answer(**program.burst(order["seconds"]))
-                case "memory":
-                    whole = above(base)
-                    forget_peak()
-                    for _ in range(3):
-                        program()
-                    answer(whole=whole, calls=above(base))
                 case "new_batch":
                     answer(**program.new_batch(order["batch"]))
                 case "save":

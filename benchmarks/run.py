@@ -4,16 +4,19 @@
         --python jax=PATH/TO/PYTHON
 
 For every workload, mode and batch size:
-  start    processes start one after the other, implementation by implementation, with an empty disk cache and then with
-           the cache so filled; the time from the start of the process to the first result, imports included and the
-           making of the data taken off. Done at one batch size per workload and mode.
   check    each result against a float64 run of the first of jax, torch, autograd, vgrad that is there: for each leaf
            the norm of the difference over the norm.
   rounds   in every round each implementation has one burst of calls while the others wait. Median and least time of a
            call over all rounds; the ratio to JAX is the median over rounds of the ratio of the round's medians.
+At one batch size of each workload and mode:
+  start    processes start one after the other, implementation by implementation, with an empty disk cache and then with
+           the cache so filled; the time from the start of the process to the first result, imports included and the
+           making of the data taken off.
   new      one call with a batch size not seen before, arguments ready.
-  memory   the highest resident memory above that after imports and data, in a process that finds its disk cache filled
-           (JAX's too): over the first call, and over later calls.
+  memory   in a process of its own that finds its disk cache filled (JAX's too): the peak of resident memory over the
+           first call, result included, above what imports, data and two tiny compiled calls have left; and the peak of
+           the whole process.
+Of implementations that compile for long (--brief) only the calls are timed, at that one batch size.
 A failing implementation gives a row with its error and stops nothing. Every row is appended to the history.
 """
 
@@ -21,6 +24,7 @@ import argparse
 import json
 import os
 import queue
+import re
 import statistics
 import subprocess
 import sys
@@ -84,8 +88,16 @@ def environment(implementation, threads, cache=None, dtype="float32"):
     return variables
 
 
+def cache_of(options, implementation):
+    """The disk cache of all of an implementation's processes but those whose starts are timed."""
+    return str(options.folder / implementation)
+
+
 class Failure(Exception):
-    """What a child said, or that it died or took too long."""
+    """What a child said, or that it died or took too long; of paths only the last part, for the history is public."""
+
+    def __init__(self, text):
+        super().__init__(re.sub(r"(?<!\w)/(?:[^/\s'\"]+/)+", "", text)[:300])
 
 
 class Child:
@@ -133,7 +145,7 @@ class Child:
             self.process.wait()
             self.errors.seek(0)
             last = [line.strip() for line in self.errors.read().splitlines() if line.strip()][-1:]
-            raise Failure(last[0][:300] if last else f"ended with code {self.process.returncode}")
+            raise Failure(last[0] if last else f"ended with code {self.process.returncode}")
         fields = json.loads(line)
         if "error" in fields:
             raise Failure(fields["error"])
@@ -195,7 +207,7 @@ def measure_starts(options, rows, settings):
         times.append(child.seconds_to_first_result())
 
     def both(row):
-        with tempfile.TemporaryDirectory(prefix="vgrad-benchmark-") as cache:
+        with tempfile.TemporaryDirectory(dir=options.folder) as cache:
             # JAX's default is no cache: that is its start, and a further process fills the cache.
             start(row, None if row.implementation == BASELINE else cache, empty[row])
             if row.implementation == BASELINE:
@@ -211,9 +223,11 @@ def measure_starts(options, rows, settings):
             row.fields |= {"start_empty": statistics.median(empty[row]), "start_warm": statistics.median(warm[row])}
 
 
-def compare_results(options, rows, settings, folder):
+def compare_results(options, rows, settings):
     """Note every row's error against a float64 run; one above the tolerance is a failure."""
-    implementation = next(name for name in REFERENCES if name in [row.implementation for row in rows])
+    implementation = next((name for name in REFERENCES if name in [row.implementation for row in rows]), None)
+    if implementation is None:
+        return
     say(f"    check against {implementation} in float64")
     reference = Row(implementation)
 
@@ -221,9 +235,9 @@ def compare_results(options, rows, settings, folder):
         row.fields |= row.child.ask(do="save", path=str(path))
 
     def check(row):
-        path = folder / f"{row.implementation}.npz"
+        path = options.folder / f"{row.implementation}.npz"
         save(row, path)
-        with np.load(path) as results, np.load(folder / "reference.npz") as expected:
+        with np.load(path) as results, np.load(options.folder / "reference.npz") as expected:
             if set(results) != set(expected):
                 raise Failure(f"results are {sorted(results)}, not {sorted(expected)}")
             row.fields["error"] = max(relative_error(results[name], expected[name]) for name in expected)
@@ -232,7 +246,7 @@ def compare_results(options, rows, settings, folder):
 
     def run_reference():
         reference.child = Child(options, implementation, None, **settings | {"dtype": "float64"})
-        save(reference, folder / "reference.npz")
+        save(reference, options.folder / "reference.npz")
 
     reference.attempt(run_reference)
     reference.close()
@@ -289,33 +303,49 @@ def measure_new_batches(options, rows, batch):
         row.attempt(lambda: measure(row))
 
 
-def measure(options, workload, mode, batch, with_starts, folder):
-    """Rows of one workload, mode and batch size, as dicts."""
+def measure_memory(options, rows, settings):
+    """Each in a process of its own; its program is in the disk cache already."""
+
+    def measure(row):
+        child = Child(options, row.implementation, cache_of(options, row.implementation), memory=True, **settings)
+        child.close()
+        row.fields |= child.first
+
+    for row in rows:
+        say(f"    memory {row.implementation}")
+        row.attempt(lambda: measure(row))
+
+
+def implementations(options, mode, detailed):
+    """Those that run a mode, at the batch size at which all is measured or at another one."""
+    able = [name for name in options.impl if mode == "plain" or name not in ONLY_PLAIN]
+    return [name for name in able if detailed or name not in options.brief]
+
+
+def measure(options, workload, mode, batch, detailed):
+    """Rows of one workload, mode and batch size, as dicts; `detailed` if this is the size at which all is measured."""
     settings = {"workload": workload, "mode": mode, "batch": batch}
-    rows = [Row(name) for name in options.impl if mode == "plain" or name not in ONLY_PLAIN]
+    rows = [Row(name) for name in implementations(options, mode, detailed)]
     if not rows:
         return []
-    if with_starts:
-        measure_starts(options, rows, settings)
+    thorough = [row for row in rows if detailed and row.implementation not in options.brief]
+    measure_starts(options, thorough, settings)
 
     def open_child(row):
         say(f"    first call {row.implementation}")
-        # Once before, to fill the disk cache: memory is that of a program's second run, not of its compiler.
-        Child(options, row.implementation, str(folder / row.implementation), **settings).close()
-        row.child = Child(options, row.implementation, str(folder / row.implementation), **settings)
-        memory = row.child.ask(do="memory")
-        row.fields |= {"memory": memory["whole"], "memory_calls": memory["calls"]}
+        row.child = Child(options, row.implementation, cache_of(options, row.implementation), **settings)
         row.fields["version"] = row.child.first["version"]
 
     try:
         for row in rows:
             row.attempt(lambda: open_child(row))
-        compare_results(options, rows, settings, folder)
+        compare_results(options, rows, settings)
         measure_calls(options, rows)
-        measure_new_batches(options, rows, batch)
+        measure_new_batches(options, thorough, batch)
     finally:
         for row in rows:
             row.close()
+    measure_memory(options, thorough, settings)
     flops = cases.load(workload).flops(batch, mode)
     baseline = next((row for row in rows if row.implementation == BASELINE), None)
     for row in rows:
@@ -347,7 +377,7 @@ def memory(value):
 
 HEAD = (
     f"{'':<14}{'median':>9} {'min':>9} {'x jax':>7} {'limit':>6}  {'start':>9} {'warm':>9} {'new size':>9}  "
-    f"{'memory':>9} {'in calls':>9}  {'error':>7}"
+    f"{'memory':>9} {'process':>9}  {'error':>7}"
 )
 
 
@@ -360,7 +390,7 @@ def table_line(row):
     return (
         f"{row['impl']:<14}{seconds(row['median'])} {seconds(row['min'])} {ratio} {limit}  "
         f"{seconds(row.get('start_empty'))} {seconds(row.get('start_warm'))} {seconds(row.get('new_batch'))}  "
-        f"{memory(row.get('memory'))} {memory(row.get('memory_calls'))}  {error:>7}"
+        f"{memory(row.get('memory'))} {memory(row.get('process'))}  {error:>7}"
     )
 
 
@@ -382,7 +412,7 @@ def example_bytes(workload):
 
 
 def plan(options):
-    """(workload, mode, batch, whether the starts are measured there, a note if it is refused), in order."""
+    """(workload, mode, batch, whether all is measured there, a note if it is refused), in order."""
     for workload in options.workload:
         case = cases.load(workload)
         size = example_bytes(workload)
@@ -408,7 +438,7 @@ def facts(options):
     for implementation in options.impl:
         say(f"matrix products of {implementation}")
         try:
-            child = Child(options, implementation, duration=duration)
+            child = Child(options, implementation, cache_of(options, implementation), duration=duration)
             child.close()
             rates[implementation], versions[implementation] = child.first["sgemm"], child.first["version"]
         except Failure as failure:
@@ -439,7 +469,7 @@ def commit():
 
 def command(arguments):
     """The command line without the machine's own paths."""
-    shown = [f"{each.split('=')[0]}=PATH" if "=" in each and "/" in each else each for each in arguments]
+    shown = [re.sub(r"[^=]*[/\\].*", "PATH", each) for each in arguments]
     return " ".join(["python benchmarks/run.py", *shown])
 
 
@@ -457,6 +487,7 @@ def parse(arguments):
     parser.add_argument("--mode", type=names, default=[], help="plain, per_example, dp_step, ...; all of each workload")
     parser.add_argument("--batch", type=lambda text: [int(size) for size in names(text)], default=[], help="sizes")
     parser.add_argument("--impl", type=names, default=["vgrad", "jax"], help=f"of {', '.join(IMPLEMENTATIONS)}")
+    parser.add_argument("--brief", type=names, default=[], help="of these only calls are timed, at one batch size")
     parser.add_argument("--python", action="append", default=[], metavar="IMPL=PATH", help="interpreter of one of them")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=10)
@@ -468,7 +499,8 @@ def parse(arguments):
     parser.add_argument("--history", type=Path, default=FOLDER / "history.jsonl")
     parser.add_argument("--quick", action="store_true", help="one batch size, 3 rounds, 1 start, 1 new size")
     options = parser.parse_args(arguments)
-    for asked, known in ((options.workload, cases.NAMES), (options.impl, IMPLEMENTATIONS)):
+    checked = (options.workload, cases.NAMES), (options.impl, IMPLEMENTATIONS), (options.brief, IMPLEMENTATIONS)
+    for asked, known in checked:
         if set(asked) - set(known):
             parser.error(f"unknown: {', '.join(sorted(set(asked) - set(known)))}; known: {', '.join(known)}")
     if options.quick:
@@ -487,23 +519,29 @@ def show(line):
 def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parse(arguments)
+    with tempfile.TemporaryDirectory(prefix="vgrad-benchmark-") as folder:
+        options.folder = Path(folder)
+        measure_all(options, arguments)
+
+
+def measure_all(options, arguments):
+    start = time.monotonic()
     run = {"run": time.strftime("%Y-%m-%dT%H:%M:%S"), "commit": commit(), "command": command(arguments)}
     run |= {"quick": options.quick, "machine": facts(options)}
     work = list(plan(options))
     show(f"\n{HEAD}")
-    for number, (workload, mode, batch, with_starts, note) in enumerate(work):
+    for number, (workload, mode, batch, detailed, note) in enumerate(work):
         title = f"{workload}, {mode}, batch {batch}"
-        say(f"[{number + 1}/{len(work)}] {title}")
+        say(f"[{number + 1}/{len(work)}] {title}, after {(time.monotonic() - start) / 60:.1f} minutes")
         show(title)
         if note:
             rows = [
                 {"workload": workload, "mode": mode, "batch": batch, "impl": each, "failure": note}
-                for each in options.impl
+                for each in implementations(options, mode, detailed)
             ]
             show(f"  {note}")
         else:
-            with tempfile.TemporaryDirectory(prefix="vgrad-benchmark-") as folder:
-                rows = measure(options, workload, mode, batch, with_starts, Path(folder))
+            rows = measure(options, workload, mode, batch, detailed)
             for row in rows:
                 show(table_line(row))
         append(options.history, [{**run, **row} for row in rows])

@@ -4,6 +4,7 @@ Every module has
     version()                  of the library
     prepare(array, threads)    a NumPy array as the library's own
     program(case, mode)        the function of (weights, *data) that is timed
+    compiled(function)         a function of one array, as the library compiles functions if it does
     wait(result)               returns when the result is there
     numpy_array(leaf)          the library's array as NumPy's
     product                    the matrix product, for the machine's rate

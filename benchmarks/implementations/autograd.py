@@ -39,6 +39,10 @@ def program(case, mode):
     return autograd.grad(mean_loss(anp, lambda weights, *data: case.loss(anp, getval, weights, *data)))
 
 
+def compiled(function):
+    return function
+
+
 def wait(result):
     return result
 

@@ -22,3 +22,4 @@ def program(case, mode):
 wait = jax.block_until_ready
 numpy_array = np.asarray
 product = jax.jit(jnp.matmul)
+compiled = jax.jit

@@ -24,3 +24,4 @@ def wait(result):
 
 numpy_array = np.asarray
 product = np.matmul
+compiled = vgrad.jit

@@ -24,6 +24,7 @@ def test_each_row_has_times_starts_new_size_memory_and_error(history):
     for row in rows:
         assert "failure" not in row and 0 < row["min"] <= row["median"] and row["rounds"] == 3
         assert row["start_empty"] > row["median"] and row["start_warm"] > 0 and row["new_batch"] > 0
+        assert 0 <= row["memory"] < row["process"]
         assert row["error"] < 1e-5 and row["bytes"] > 8 * 105 * 4 and row["machine"]["sgemm"]["vgrad"] > 0
 
 
@@ -66,5 +67,19 @@ def test_too_large_results_are_refused():
     assert [(batch, note is None) for _, _, batch, _, note in run.plan(options)] == [(16, True), (64, False)]
 
 
-def test_the_command_is_shown_without_paths():
-    assert run.command(["--python", "jax=/somewhere/python", "--batch", "16"]).endswith("jax=PATH --batch 16")
+def test_all_is_measured_at_one_batch_size_and_brief_implementations_at_no_other():
+    options = run.parse("--workload mlp --mode plain --impl vgrad,torch_compile,autograd --brief torch_compile".split())
+    assert [(batch, detailed) for _, _, batch, detailed, _ in run.plan(options)] == [
+        (16, False),
+        (64, True),
+        (256, False),
+    ]
+    assert run.implementations(options, "plain", True) == ["vgrad", "torch_compile", "autograd"]
+    assert run.implementations(options, "dp_step", False) == ["vgrad"]
+
+
+def test_the_history_holds_no_paths():
+    assert run.command(["--python", "jax=/somewhere/python", "--history", "/tmp/x", "--batch", "16"]) == (
+        "python benchmarks/run.py --python jax=PATH --history PATH --batch 16"
+    )
+    assert str(run.Failure("No such file: '/home/me/bin/python3', 1 / 2")) == "No such file: 'python3', 1 / 2"
