@@ -56,7 +56,7 @@ def tiny_calls(implementation, threads):
 def memory_of_first_call(implementation, program, threads):
     """What a first call takes beyond the memory of a process that has its data and the library's tools loaded.
 
-    memory      the peak of the call, result included, above what imports, data and two tiny compiled calls have left
+    peak        the peak of the call, result included, above what imports, data and two tiny compiled calls have left
     process     the peak of the whole process, imports and tools included
     """
     tiny_calls(implementation, threads)
@@ -66,7 +66,7 @@ def memory_of_first_call(implementation, program, threads):
     forget_peak()
     program()
     peak = memory("VmHWM")
-    return {} if peak is None else {"memory": max(0, peak - base), "process": max(before, peak)}
+    return {} if peak is None else {"peak": max(0, peak - base), "process": max(before, peak)}
 
 
 class Program:

@@ -390,7 +390,7 @@ def table_line(row):
     return (
         f"{row['impl']:<14}{seconds(row['median'])} {seconds(row['min'])} {ratio} {limit}  "
         f"{seconds(row.get('start_empty'))} {seconds(row.get('start_warm'))} {seconds(row.get('new_batch'))}  "
-        f"{memory(row.get('memory'))} {memory(row.get('process'))}  {error:>7}"
+        f"{memory(row.get('peak'))} {memory(row.get('process'))}  {error:>7}"
     )
 
 

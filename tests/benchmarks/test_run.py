@@ -24,7 +24,7 @@ def test_each_row_has_times_starts_new_size_memory_and_error(history):
     for row in rows:
         assert "failure" not in row and 0 < row["min"] <= row["median"] and row["rounds"] == 3
         assert row["start_empty"] > row["median"] and row["start_warm"] > 0 and row["new_batch"] > 0
-        assert 0 <= row["memory"] < row["process"]
+        assert 0 <= row["peak"] < row["process"]
         assert row["error"] < 1e-5 and row["bytes"] > 8 * 105 * 4 and row["machine"]["sgemm"]["vgrad"] > 0
 
 
