@@ -352,8 +352,7 @@ def broadcast_labels(lowering, operands, shape):
 def elementwise(lowering, primitive, params, operands, types, output):
     labels = broadcast_labels(lowering, operands, output.shape)
     value = Elementwise(primitive, params, operands, types, output, labels)
-    value.cost = cost_of(primitive.name) + sum([0 if o.is_leaf else o.cost for o in operands])
-    value.depth = 1 + max([0 if o.is_leaf else o.depth for o in operands])
+    value.made_of(operands, cost_of(primitive.name))
     return value
 
 
@@ -525,7 +524,7 @@ def convert_value(lowering, value, dtype):
         return value
     given, wanted = ArrayType(value.shape, value.dtype), ArrayType(value.shape, dtype)
     result = Elementwise(convert, {"dtype": dtype}, [value], (given,), wanted, value.labels)
-    result.cost = 0.5 + (0 if value.is_leaf else value.cost)
+    result.made_of([value], cost=0.5)
     return result
 
 
@@ -580,7 +579,7 @@ def lower_gather(lowering, equation, operands):
     value = Gathered(table, indices, axes, outside, positions, common, var.type.shape, tuple(labels))
     if not axes:
         return View(table, var.type.shape, value.table_index, value.labels)
-    value.cost = 3 * len(indices) + sum([0 if each.is_leaf else each.cost for each in indices])
+    value.made_of(indices, cost=3 * len(indices))
     return value
 
 
@@ -857,7 +856,7 @@ def loops_of_contraction(lowering, equation, operands):
         whole = ArrayType(shape, var.type.dtype)
         both = [convert_value(lowering, each, whole.dtype) for each in (product, factor)]
         product = Elementwise(mul, {}, both, (whole, whole), whole, tuple(labels))
-        product.cost = 1 + sum([0 if memory_below(each).is_leaf else each.cost for each in both])
+        product.made_of([each for each in both if not memory_below(each).is_leaf], cost=1)
     axes = tuple(range(len(output), len(letters)))
     return reduction(lowering, product, axes, "sum", var) if axes else product
 

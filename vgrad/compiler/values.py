@@ -57,6 +57,12 @@ class Value:
         self.depth = 0
         self.equation = None
 
+    def made_of(self, operands, cost):
+        """Set the cost, `cost` above that of the operands computed in place, and the depth."""
+        expressions = [operand for operand in operands if not operand.is_leaf]
+        self.cost = cost + sum([operand.cost for operand in expressions])
+        self.depth = 1 + max([operand.depth for operand in expressions], default=0)
+
     def requests(self, index):
         """(operand, index) for every operand element that the element at `index` is made of."""
         return ()
@@ -141,7 +147,7 @@ class View(Value):
         self.operand = operand
         self.pull = pull
         self.cost = operand.cost
-        self.depth = operand.depth + 1
+        self.depth = 1 + (0 if operand.is_leaf else operand.depth)
 
     def requests(self, index):
         return [(self.operand, self.pull(index))]
@@ -222,7 +228,7 @@ class Ciphered(Value):
         super().__init__(shape, dtype, labels)
         self.key = key
         self.counter = counter
-        self.cost = 60 + sum([0 if each.is_leaf else each.cost for each in (key, counter)])
+        self.made_of((key, counter), cost=60)
 
     def requests(self, index):
         found = []
