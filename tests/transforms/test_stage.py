@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vgrad.api import jit, make_jaxpr, vmap
+from vgrad.api import grad, jit, make_jaxpr, vmap
 from vgrad.config import config
 from vgrad.core.types import ArrayType
 from vgrad.errors import TracerBoolConversionError
@@ -105,3 +105,25 @@ def test_promotion_in_a_program_does_not_depend_on_what_was_a_python_scalar():
 def test_a_traced_value_has_no_truth():
     with pytest.raises(TracerBoolConversionError, match="depends on the arguments of jit"):
         stage(lambda x: [x if x else x], [SCALAR])
+
+
+def test_one_number_spread_over_an_array_is_no_array_in_the_program():
+    def loss(x, w):
+        return np.mean((2.0 * x - w) ** 2)
+
+    x = np.linspace(0, 1, 12).reshape(3, 4)
+    program = make_jaxpr(grad(loss))(x, 1.0)
+    assert not program.constants
+    np.testing.assert_allclose(evaluate(program, x, 1.0)[0], (2 * x - 1) / 3)
+
+
+def test_a_spread_number_meets_what_an_outer_transformation_holds():
+    ones = np.broadcast_to(1.0, (3,))
+
+    def f(a):
+        return jit(lambda x: add(x, mul(ones, a)))(np.zeros(3))
+
+    a = np.array([2.0, 3.0])
+    np.testing.assert_array_equal(vmap(f)(a), [[2.0] * 3, [3.0] * 3])
+    np.testing.assert_array_equal(vmap(grad(lambda a: np.sum(f(a))))(a), [3.0, 3.0])
+    np.testing.assert_array_equal(jit(f)(2.0), [2.0] * 3)

@@ -8,6 +8,7 @@ import numpy as np
 
 from vgrad.core.interpreter import Interpreter, Tracer, check_alive, installed, state
 from vgrad.core.jaxpr import Equation, Jaxpr, Literal, Var
+from vgrad.core.primitive import Expression
 from vgrad.core.types import PYTHON_SCALARS, ArrayType, type_of
 from vgrad.primitives.broadcasting import broadcast
 from vgrad.source import user_frame
@@ -23,6 +24,11 @@ class StageTracer(Tracer):
     @property
     def type(self):
         return self.atom.type
+
+
+def is_spread(value):
+    """Whether the value is one number spread over an array."""
+    return isinstance(value, np.ndarray) and value.size > 1 and not any(value.strides)
 
 
 class Stage(Interpreter):
@@ -55,7 +61,7 @@ class Stage(Interpreter):
                 check_alive(operand)
             before, state.interpreter = state.interpreter, self.outer
             try:
-                return self.outer.process(primitive, operands, params)
+                return self.known(primitive, operands, params)
             finally:
                 state.interpreter = before
         if primitive.close is not None:
@@ -69,6 +75,16 @@ class Stage(Interpreter):
         tracers = tuple([StageTracer(self, var) for var in outputs])
         return tracers if primitive.multiple_outputs else tracers[0]
 
+    def known(self, primitive, operands, params):
+        """An operation on known values. Elementwise ones of numbers spread over arrays, as cotangents of sums are, are
+        done on the numbers: the program need not hold an array."""
+        if isinstance(primitive.lower, Expression) and any([is_spread(operand) for operand in operands]):
+            if all([is_spread(operand) or np.ndim(operand) == 0 for operand in operands]):
+                numbers = [operand.flat[0] if is_spread(operand) else operand for operand in operands]
+                shape = primitive.output_type(*[type_of(operand) for operand in operands], **params).shape
+                return np.broadcast_to(self.outer.process(primitive, numbers, params), shape)
+        return self.outer.process(primitive, operands, params)
+
     def atom(self, value):
         """The Var or Literal that stands for a value in this program."""
         if isinstance(value, StageTracer) and value.interpreter is self:
@@ -81,7 +97,7 @@ class Stage(Interpreter):
         return self.constant(value)
 
     def constant(self, value):
-        if isinstance(value, np.ndarray) and value.size > 1 and not any(value.strides):
+        if is_spread(value):
             return self.spread(value)
         number = self.numbers.get(id(value))
         if number is not None:
