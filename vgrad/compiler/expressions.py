@@ -109,7 +109,13 @@ def code_of(primitive, params, operand_types, output_type):
 
 def number(value, dtype):
     """The text of a number (a boolean for bool) in exactly this dtype."""
-    return ast.unparse(constant(value, np.dtype(dtype)).node)
+    return number_text(value, repr(value), np.dtype(dtype))
+
+
+@functools.lru_cache(maxsize=1024)
+def number_text(value, shown, dtype):
+    """As `number`; `shown` tells 0.0 from -0.0, which are equal."""
+    return ast.unparse(constant(value, dtype).node)
 
 
 @functools.lru_cache(maxsize=4096)
