@@ -4,7 +4,7 @@ Relies on passes.
 """
 
 from vgrad.passes import inline
-from vgrad.passes.pipeline import run_passes
+from vgrad.passes.pipeline import COMPILED, run_passes
 
 # Operations that run one of the programs they hold, and the name of that param. Their other params are rules for
 # transformations, which are over when a program is compiled.
@@ -19,7 +19,7 @@ CALLS = {
 
 def opened(jaxpr):
     """The program with all calls replaced by what they run, simplified. It is not kept: it is compiled once."""
-    return run_passes(inline.opened(jaxpr, inner_program))
+    return run_passes(inline.opened(jaxpr, inner_program), COMPILED)
 
 
 def inner_program(equation, operands):

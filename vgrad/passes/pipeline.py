@@ -9,6 +9,7 @@ from vgrad.config import config
 from vgrad.core.interpreter import EVALUATE, interpreting
 from vgrad.core.typecheck import typecheck
 from vgrad.passes.algebra import RULES
+from vgrad.passes.contractions import contracted
 from vgrad.passes.inline import inline_calls
 from vgrad.passes.prune import drop_unused
 from vgrad.passes.rewrite import with_rules
@@ -19,6 +20,13 @@ Pass = namedtuple("Pass", ["name", "run"])
 PIPELINE = (
     Pass("open calls", inline_calls),
     Pass("simplify by algebra", with_rules(RULES)),
+    Pass("share equal equations", share_equal),
+    Pass("drop unused", drop_unused),
+)
+
+COMPILED = (  # what jit compiles, once all calls are open
+    *PIPELINE,
+    Pass("keep contractions", contracted),
     Pass("share equal equations", share_equal),
     Pass("drop unused", drop_unused),
 )
