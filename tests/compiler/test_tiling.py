@@ -5,7 +5,7 @@ import pytest
 
 import vgrad.numpy
 from tests.compiler.workloads import planned
-from vgrad import grad, jit, lax, tree, value_and_grad, vmap
+from vgrad import grad, hessian, jit, lax, tree, value_and_grad, vmap
 from vgrad.compiler import lowering, products, regions
 from vgrad.config import config
 
@@ -123,3 +123,28 @@ def test_a_branch_does_not_keep_what_follows_it():
         return y * x
 
     same(function, X)
+
+
+def test_gradients_of_slices_are_put_together():
+    def loss(parameters, x):
+        matrix, bias, readout = parameters[:24].reshape(6, 4), parameters[24:28], parameters[28:32]
+        return np.mean(np.tanh(x @ matrix + bias) @ readout)
+
+    parameters = RNG.standard_normal(33)
+    same(grad(loss), parameters, X)
+    same(vmap(grad(loss), (None, 0)), parameters, X)
+    same(vmap(hessian(loss), (None, 0)), parameters, X)
+    arena = planned(vmap(hessian(loss), (None, 0)), parameters, X)[2].bytes
+    assert arena < len(X) * parameters.size**2 * 8  # less than one array of the result's size
+
+
+def test_sums_of_slices_that_overlap_and_of_negative_zeros():
+    def loss(x):
+        return np.sum(x[:2] * -0.0) + np.sum(x[2:] * 0.0) + np.sum(x[1:3] * x[1:3])
+
+    def zeros(x):
+        return np.sum(x[:2] * -0.0) + np.sum(x[2:] * 0.0)
+
+    same(grad(loss), np.arange(4.0))
+    got, wanted = jit(grad(zeros))(np.ones(4)), grad(zeros)(np.ones(4))
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(wanted))

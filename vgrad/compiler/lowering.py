@@ -238,8 +238,10 @@ class Lowering:
             if not isinstance(output, Literal) and output not in self.values and target is not None:
                 self.targets.setdefault(output, target)
         places = dict(self.targets)
+        assembled, skipped = sums_of_pads(equations, uses)
         for equation in equations:
-            self.lower(equation, uses, in_memory)
+            if equation not in skipped:
+                self.lower(equation, uses, in_memory, assembled.get(equation))
         outputs = []
         for output, target in zip(jaxpr.outputs, targets):
             value = self.read(output)
@@ -254,13 +256,16 @@ class Lowering:
             outputs.append(value)
         return outputs
 
-    def lower(self, equation, uses, in_memory):
-        operands = [self.read(operand) for operand in equation.operands]
-        rule = RULES.get(equation.primitive.name)
-        if rule is None:
-            rule = lower_elementwise if is_native(equation) else lower_host
+    def lower(self, equation, uses, in_memory, pads=None):
         before = len(self.actions)
-        results = rule(self, equation, operands)
+        if pads is None:
+            operands = [self.read(operand) for operand in equation.operands]
+            rule = RULES.get(equation.primitive.name)
+            if rule is None:
+                rule = lower_elementwise if is_native(equation) else lower_host
+            results = rule(self, equation, operands)
+        else:
+            results = lower_sum_of_pads(self, equation, pads)
         if not isinstance(results, tuple):
             results = (results,)
         for action in self.actions[before:]:
@@ -291,6 +296,48 @@ def demands(equations, outputs):
             uses[operand] = uses.get(operand, 0) + (max(own_uses, 1) if mode is VIEW else 1)
             in_memory[operand] = in_memory.get(operand, False) or mode is MEMORY or (mode is VIEW and own_memory)
     return uses, in_memory
+
+
+def sums_of_pads(equations, uses):
+    """({equation: pads that it adds up}, equations that need not be lowered): sums of zeros around disjoint parts.
+
+    They are the gradient of an array of which slices are taken, a flat vector of parameters for example. The parts are
+    written to their places in one array; as it stands the program would write and add an array for each of them.
+    """
+    pads, sums, skipped = {}, {}, set()
+    for equation in equations:
+        name = equation.primitive.name
+        if name == "pad" and is_plain_pad(equation):
+            pads[equation.outputs[0]] = [equation]
+        elif name == "add" and equation.outputs[0].type.dtype.kind in "fiu":
+            parts = [pads.get(operand) for operand in equation.operands]
+            if None not in parts and all([uses[operand] == 1 for operand in equation.operands]):
+                joined = parts[0] + parts[1]
+                if all([apart(one, other) for one in parts[0] for other in parts[1]]):
+                    pads[equation.outputs[0]] = joined
+                    sums[equation] = joined
+                    skipped.update(parts[0], parts[1], [each for each in sums if sums[each] in parts])
+    return sums, skipped
+
+
+def is_plain_pad(equation):
+    """Whether a pad puts zeros around an array, and nothing else."""
+    operand, filling = equation.operands
+    is_zero = isinstance(filling, Literal) and filling.value == 0
+    return (
+        is_zero
+        and 0 not in operand.type.shape
+        and all([low >= 0 <= high and not gap for low, high, gap in equation.params["widths"]])
+    )
+
+
+def apart(one, other):
+    """Whether the operands of two plain pads come to lie in different places."""
+    total = one.outputs[0].type.shape
+    windows = [
+        [(low, length - high) for length, (low, high, _) in zip(total, each.params["widths"])] for each in (one, other)
+    ]
+    return total == other.outputs[0].type.shape and any([a[1] <= b[0] or b[1] <= a[0] for a, b in zip(*windows)])
 
 
 def modes(equation):
@@ -555,6 +602,28 @@ def lower_pad(lowering, equation, operands):
     part = lowering.copy_to(inner, target.window(tuple(shape), tuple(strides), offset), after=(fill,))
     kept = tuple([own if widths[axis] == (0, 0, 0) else labels[axis] for axis, own in enumerate(operand.labels)])
     return Stored(target, kept, (fill, part))
+
+
+def lower_sum_of_pads(lowering, equation, pads):
+    var = equation.outputs[0]
+    target = lowering.target_for(var)
+    labels = list(lowering.labels.new(var.type.shape))
+    operands = [lowering.read(pad.operands[0]) for pad in pads]
+    zero = Constant(0, var.type.shape, var.type.dtype, tuple(labels))
+    after, parts = (), []
+    if sum([math.prod(operand.shape) for operand in operands]) < var.type.size:
+        after = (lowering.copy_to(zero, target),)
+    for operand, pad in zip(operands, pads):
+        offset = sum([low * stride for (low, _, _), stride in zip(pad.params["widths"], target.strides)])
+        for axis, length in enumerate(operand.shape):
+            if length == var.type.shape[axis]:
+                lowering.labels.unite(operand.labels[axis], labels[axis])
+        # Added to 0, as in the sum: there -0.0 becomes 0.0.
+        part = apply(
+            lowering, add, convert_value(lowering, operand, var.type.dtype), Constant(0, (), var.type.dtype, ())
+        )
+        parts.append(lowering.copy_to(part, target.window(operand.shape, target.strides, offset), after=after))
+    return Stored(target, tuple(labels), (*after, *parts))
 
 
 def lower_gather(lowering, equation, operands):

@@ -27,3 +27,16 @@ def place_buffers(sizes, first, last):
         placed.append((offset, size, begin, end))
         total = max(total, offset + size)
     return offsets, total
+
+
+def most_at_once(sizes, first, last):
+    """The bytes of the buffers that are needed at the same time, where that is most: no placement takes less."""
+    changes = {}
+    for buffer, size in sizes.items():
+        changes[first[buffer]] = changes.get(first[buffer], 0) + size
+        changes[last[buffer] + 1] = changes.get(last[buffer] + 1, 0) - size
+    total = most = 0
+    for position in sorted(changes):
+        total += changes[position]
+        most = max(most, total)
+    return most

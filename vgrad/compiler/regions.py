@@ -8,7 +8,7 @@ reach, for example e, the same row e and nothing else.
 """
 
 from vgrad.compiler.emit import Access, Emitted
-from vgrad.compiler.memory import place_buffers
+from vgrad.compiler.memory import most_at_once, place_buffers
 
 CACHE = 400_000  # bytes of scratch per tile: they share a level 2 cache with what is read and written once
 LEAST_ROWS = 48  # of a product: fewer waste BLAS
@@ -159,10 +159,9 @@ class Region:
         self.tile = chunk
         rows = {buffer: row * buffer.dtype.itemsize for buffer, row in self.rows.items()}
         first, last = self.lifetimes()
-        bytes_per_row = place_buffers(rows, first, last)[1]
+        bytes_per_row = most_at_once(rows, first, last)
         if bytes_per_row * chunk > 1.5 * CACHE:
-            units = [part.unit for part in self.parts if part.product is not None and part.how == "m"]
-            least = -(-LEAST_ROWS // min(units)) if units else 1
+            least = self.least_rows()
             tiles = -(-chunk // max(least, CACHE // bytes_per_row, 1))
             self.tile = -(-chunk // tiles)
         if self.tile >= self.extent and self.lanes == 1 and not self.lane_kept():
@@ -172,6 +171,14 @@ class Region:
             if buffer.kind == "lane" or (self.lanes > 1 and buffer in self.partial):
                 sizes[buffer] = buffer.size * buffer.dtype.itemsize
         self.offsets, self.lane_bytes = place_buffers(sizes, first, last)
+
+    def least_rows(self):
+        """The rows that a tile must have, lest its products waste BLAS; 1 if they are a small part of the work."""
+        products = [part for part in self.parts if part.product is not None and part.how == "m"]
+        seconds = [sum([part.seconds for part in parts]) for parts in (products, self.parts)]
+        if not products or seconds[0] < 0.2 * seconds[1]:
+            return 1
+        return -(-LEAST_ROWS // min([part.unit for part in products]))
 
     def lifetimes(self):
         """({buffer: number of the first part that uses it}, {buffer: of the last}); what is summed is needed always."""
@@ -196,42 +203,36 @@ class Region:
 def group(places, contents, labels):
     """Regions and other steps in an order in which they can run. `contents`: {place: Emitted, Product or None}.
 
-    What can join the current region comes first, so that one region takes in all that goes over its examples.
+    What can join the current region comes first, so that one region takes in all that goes over its examples. One look
+    at each place is enough: what depends on it comes later, and what does not fit a region does not fit it grown.
     """
+    found = {place: options(place, content, labels) for place, content in contents.items() if content is not None}
     pending, done, ordered = list(places), 0, []
-    region = None
     while pending:
-        chosen = None
+        first = next(place for place in pending if not place.ancestors & ~done)
+        done |= 1 << first.number
+        if contents[first] is None:
+            ordered.append(first)
+            pending.remove(first)
+            continue
+        region = Region(best_option(found[first]))
+        ordered.append(region)
+        left = []
         for place in pending:
-            if place.ancestors & ~done:
+            if place is first:
                 continue
-            content = contents[place]
-            if content is None:
-                continue
-            if region is None:
-                break
-            part = next((each for each in options(place, content, labels) if region.accepts(each)), None)
-            if part is not None:
-                chosen = part
-                break
-        if chosen is not None:
-            region.add(chosen)
-            place = chosen.place
-        else:
-            region = None
-            place = next(each for each in pending if not each.ancestors & ~done)
-            content = contents[place]
-            if content is None:
-                ordered.append(place)
+            part = None
+            if contents[place] is not None and not place.ancestors & ~done:
+                part = next((each for each in found[place] if region.accepts(each)), None)
+            if part is None:
+                left.append(place)
             else:
-                region = Region(best_option(place, content, labels))
-                ordered.append(region)
-        pending.remove(place)
-        done |= 1 << place.number
+                region.add(part)
+                done |= 1 << place.number
+        pending = left
     return ordered
 
 
-def best_option(place, content, labels):
+def best_option(found):
     """The way to cut the first part of a region: into many parts, and so that none has to be added up."""
-    found = options(place, content, labels)
     return max(found, key=lambda part: (not part.partial, min(part.extent, 64), part.how != "m"))
