@@ -20,7 +20,7 @@ import numpy as np
 
 from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.expressions import expression, number, template
-from vgrad.compiler.lowering import DEEPEST, POSITIONS
+from vgrad.compiler.lowering import DEEPEST, POSITIONS, cost_of
 from vgrad.compiler.values import (
     Ciphered,
     Constant,
@@ -271,6 +271,12 @@ class Emitter:
             self.store(array, key[1], self.phase_names[phase][key], self.phases[phase])
         return array
 
+    def count(self, operations, lines):
+        """Add operations that are done as often as the lines are run."""
+        inside = any([lines is each for each in self.phases.values()])
+        axes = self.outer + self.inner if inside else self.outer
+        self.operations += operations * math.prod([self.kernel.sizes[axis] for axis in axes])
+
     def load(self, array, index, lines, terms=(), reach=0):
         name = self.name("t")
         address = self.address(array, index, terms, reach=reach)
@@ -286,7 +292,7 @@ class Emitter:
         if isinstance(value, Elementwise):
             operands = [self.element(operand, own, phase) for operand, own in value.requests(index)]
             text, _ = expression(value.primitive, value.params, value.operand_types, value.output_type, operands)
-            self.operations += value.cost
+            self.count(cost_of(value.primitive.name), lines)
         elif isinstance(value, Position):
             return self.position(index[value.axis], value.dtype, (id(value), index), lines)
         elif isinstance(value, Gathered):
@@ -301,7 +307,7 @@ class Emitter:
             words = [self.element(each, own, phase) for each, own in value.requests(index)]
             place = self.position(index[-1], np.dtype(np.int64), (id(value), index), lines)
             text = f"threefry_u32({', '.join(words)}, {place})"
-            self.operations += 60
+            self.count(60, lines)
         elif isinstance(value, Constant):
             text = number(value.number, value.dtype)
         elif isinstance(value, View):
@@ -381,7 +387,7 @@ class Emitter:
         pieces.append(self.integer((id(value), index, "constant"), constant))
         counter = self.name("k")
         lines.append((f"{counter} = ", *pieces))
-        self.operations += 60
+        self.count(60, lines)
         return f"random_bits_u{8 * value.dtype.itemsize}({keys[0]}, {keys[1]}, {counter})"
 
     # ------------------------------------------------------------------------------------------------------- the roots
@@ -458,8 +464,8 @@ class Emitter:
         kept = {axis for axis in axes if axis is not None}
         own_index = tuple([along(axis) if axis is not None else (0, ()) for axis in axes])
         reduces_inner = phase is not None and not kept & self.inner_set
-        self.operations += 1
         rank = self.rank(root.element)
+        self.count(1, self.lines_of(phase, rank))
         if reduces_inner:
             name = self.name("r")
             start = number(identity_of(kind, dtype), dtype)
@@ -620,7 +626,7 @@ class Emitter:
             text, kinds, tuple(self.references), tuple(self.integers), extent, unit,
             None if self.cut is None else self.kernel.labels[self.cut],
             tuple(self.row_accesses()), self.partial, tuple(self.filled),
-            self.operations * math.prod(self.kernel.sizes), self.touched_bytes(),
+            self.operations, self.touched_bytes(),
         )  # fmt: skip
 
     def merge_axes(self):
@@ -694,11 +700,13 @@ class Emitter:
         return found.values()
 
     def touched_bytes(self):
-        total = 0
-        for buffer, _, address in self.addresses:
-            count = math.prod([self.kernel.sizes[axis] for axis, stride in address.strides.items() if stride])
-            total += count * buffer.dtype.itemsize
-        return total
+        """Of the elements of all buffers that the kernel reads or writes, each counted once: what caches cannot save."""
+        elements, sizes = {}, self.kernel.sizes
+        for buffer, offset, address in self.addresses:
+            axes = range(len(sizes)) if address.terms else [axis for axis, stride in address.strides.items() if stride]
+            places = (offset, *sorted(address.strides.items()), *address.terms)
+            elements.setdefault(buffer, {})[places] = math.prod([sizes[axis] for axis in axes])
+        return sum([min(sum(own.values()), buffer.size) * buffer.dtype.itemsize for buffer, own in elements.items()])
 
 
 def reach_along(array, axes):
