@@ -197,7 +197,9 @@ class Emitter:
     def rank_of_root(self, root):
         element = root.element
         own = self.rank_of_requests(element) if element is root.value and root.kind == "store" else self.rank(element)
-        return own + 1 if root.kind == "reduce" and self.is_inner(root) else own
+        if root.kind != "reduce" or not self.is_inner(root):
+            return own
+        return own + 2 if root.value.kind in POSITIONS else own + 1
 
     def is_inner(self, root):
         """Whether the root's loops include the inner axes."""
@@ -504,34 +506,31 @@ class Emitter:
         lines.append(("", address, f" = {f'uint8({text})' if dtype == BOOL else text}"))
 
     def emit_position(self, root, index, phase):
-        value, operand = root.value, root.value.operand
-        best, position = self.name("r"), self.name("r")
+        """Find the extremum, then the first element that equals it or is NaN: two loops that vectorise."""
+        value, dtype = root.value, root.value.operand.dtype
+        rank = self.rank_of_root(root)
+        position, lines = self.name("r"), self.segments.setdefault(rank, [])
         if phase is None:  # one element: its position is 0
-            lines = self.segments.setdefault(self.rank(root.element), [])
             lines.append((f"{position} = 0",))
-            rank = self.rank(root.element)
         else:
-            start = self.segments.setdefault(phase - 1, [])
-            start.append((f"{best} = {number(identity_of(value.kind, operand.dtype), operand.dtype)}",))
-            start.append((f"{position} = 0",))
+            kind, best = value.kind.removeprefix("arg"), self.name("r")
+            self.segments.setdefault(phase - 1, []).append((f"{best} = {number(identity_of(kind, dtype), dtype)}",))
             element = self.element(root.element, index, phase)
-            lines = self.phases[phase]
-            sign = ">" if value.kind == "argmax" else "<"
-            better = f"{element} {sign} {best}"
-            if operand.dtype == BOOL:
-                better = f"{element} & (not {best})" if value.kind == "argmax" else f"(not {element}) & {best}"
-            elif operand.dtype.kind == "f":
-                better = f"({better}) | (({element} != {element}) & ({best} == {best}))"
-            name = self.name("t")
+            self.phases[phase].append((f"{best} = {combine(kind, dtype, best, element)}",))
             axis = self.kernel.axes[root][value.axes[0]]
-            lines.append((f"{name} = {better}",))
-            lines.append((f"{best} = select({name}, {element}, {best})",))
-            lines.append((f"{position} = select({name}, ", ("axis", axis), f", {position})"))
-            rank = phase
+            length = self.integer((id(value), "length"), self.kernel.sizes[axis], "n")
+            self.segments.setdefault(phase, []).append((f"{position} = {length}",))
+            self.phases.setdefault(rank, [])
+            self.phase_names.setdefault(rank, {})
+            element = self.element(root.element, index, rank)
+            found = f"({element} == {best}) | ({element} != {element})" if dtype.kind == "f" else f"{element} == {best}"
+            first = (f"{position} = minimum_i64({position}, select({found}, ", ("axis", axis), f", {length}))")
+            self.phases[rank].append(first)
+            self.count(2, self.phases[rank])
         self.outer_names[root] = position
         if root in self.stored:
             own = tuple([along(axis) if axis is not None else (0, ()) for axis in self.kernel.value_axes(root)])
-            self.store(root.target, own, position, self.segments.setdefault(rank, []))
+            self.store(root.target, own, position, lines)
 
     def emit_cumulation(self, root, index, phase):
         value = root.value
@@ -700,7 +699,7 @@ class Emitter:
         return found.values()
 
     def touched_bytes(self):
-        """Of the elements of all buffers that the kernel reads or writes, each counted once: what caches cannot save."""
+        """Of all elements that the kernel reads or writes, each counted once: it is in cache when it is read again."""
         elements, sizes = {}, self.kernel.sizes
         for buffer, offset, address in self.addresses:
             axes = range(len(sizes)) if address.terms else [axis for axis, stride in address.strides.items() if stride]
