@@ -84,3 +84,9 @@ def test_a_sum_over_hundreds_of_parameters():
         return sum([np.sum(each**2) for each in weights.values()])
 
     np.testing.assert_allclose(jit(squares)(weights), squares(weights))
+
+
+@pytest.mark.parametrize("function", (np.max, np.argmax, np.sum))
+def test_reductions_of_rows_become_vector_code(function):
+    _, context, _ = planned(lambda x: function(x, axis=1), np.ones((8, 100), np.float32))
+    assert "@llvm.vector.reduce." in build.optimised_ir(next(iter(context.sources)))

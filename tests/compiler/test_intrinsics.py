@@ -38,6 +38,8 @@ OF_FLOATS = {
     "copysign": (2, np.copysign, SAME),
     "maximum": (2, np.maximum, SAME),
     "minimum": (2, np.minimum, SAME),
+    "largest": (2, np.maximum, SAME),
+    "least": (2, np.minimum, SAME),
     "bits": (1, lambda x: x.view(f"i{x.itemsize}"), integer_of),
 }
 OF_INTEGERS = {
@@ -164,6 +166,15 @@ def test_loops_with_rare_slow_operands_are_vector_code(name):
     text = f"def kernel(x, y, out, size):\n    for i in range(size):\n        out[i] = {name}({operands})\n"
     code = optimised_ir(KernelSource(text, (f"*{kind}", f"*{kind}", f"*{kind}", "i64")))
     assert any(f"@vgrad_rescued_{name}_{width}(" in code for width in intrinsics.VECTOR_WIDTHS)
+
+
+@pytest.mark.parametrize("kind", FLOATS)
+@pytest.mark.parametrize("name", ("largest", "least"))
+def test_reductions_to_an_extremum_are_vector_code(kind, name):
+    text = "def kernel(x, out, size):\n    r = x[0]\n    for i in range(size):\n"
+    text += f"        r = {name}_{kind}(r, x[i])\n    out[0] = r\n"
+    code = optimised_ir(KernelSource(text, (f"*{kind}", f"*{kind}", "i64")))
+    assert "@llvm.vector.reduce.f" in code
 
 
 @pytest.mark.parametrize("kind", FLOATS)

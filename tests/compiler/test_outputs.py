@@ -18,7 +18,7 @@ def test_memory_is_reused_when_the_array_is_gone():
 
 
 def test_a_larger_block_serves_a_smaller_array():
-    size = 40 * outputs.LARGE
+    size = 640 * outputs.LARGE  # no block of another test is as large
     first = outputs.new_array((size,), np.dtype(np.uint8), size)
     place = first.ctypes.data
     del first

@@ -20,7 +20,7 @@ import numpy as np
 
 from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.expressions import expression, number, template
-from vgrad.compiler.lowering import DEEPEST, POSITIONS
+from vgrad.compiler.lowering import DEEPEST, POSITIONS, cost_of
 from vgrad.compiler.values import (
     Ciphered,
     Constant,
@@ -43,6 +43,7 @@ COMBINE = {
     "sum": "x0 + x1", "prod": "x0 * x1", "max": "maximum(x0, x1)", "min": "minimum(x0, x1)", "and": "x0 & x1",
     "or": "x0 | x1", "logaddexp": "logaddexp(x0, x1)",
 }  # fmt: skip
+COMBINE_FLOAT = COMBINE | {"max": "largest(x0, x1)", "min": "least(x0, x1)"}
 COMBINE_BOOL = {
     "sum": "x0 | x1",
     "prod": "x0 & x1",
@@ -56,7 +57,7 @@ INT64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
 
 def combine(kind, dtype, first, second):
     """The text that combines two elements of a reduction."""
-    text = (COMBINE_BOOL if dtype == BOOL else COMBINE)[kind]
+    text = {"b": COMBINE_BOOL, "f": COMBINE_FLOAT}.get(dtype.kind, COMBINE)[kind]
     code, _ = template(text, (dtype, dtype), (dtype, dtype), dtype)
     return code.format(first, second)
 
@@ -196,7 +197,9 @@ class Emitter:
     def rank_of_root(self, root):
         element = root.element
         own = self.rank_of_requests(element) if element is root.value and root.kind == "store" else self.rank(element)
-        return own + 1 if root.kind == "reduce" and self.is_inner(root) else own
+        if root.kind != "reduce" or not self.is_inner(root):
+            return own
+        return own + 2 if root.value.kind in POSITIONS else own + 1
 
     def is_inner(self, root):
         """Whether the root's loops include the inner axes."""
@@ -270,6 +273,12 @@ class Emitter:
             self.store(array, key[1], self.phase_names[phase][key], self.phases[phase])
         return array
 
+    def count(self, operations, lines):
+        """Add operations that are done as often as the lines are run."""
+        inside = any([lines is each for each in self.phases.values()])
+        axes = self.outer + self.inner if inside else self.outer
+        self.operations += operations * math.prod([self.kernel.sizes[axis] for axis in axes])
+
     def load(self, array, index, lines, terms=(), reach=0):
         name = self.name("t")
         address = self.address(array, index, terms, reach=reach)
@@ -285,7 +294,7 @@ class Emitter:
         if isinstance(value, Elementwise):
             operands = [self.element(operand, own, phase) for operand, own in value.requests(index)]
             text, _ = expression(value.primitive, value.params, value.operand_types, value.output_type, operands)
-            self.operations += value.cost
+            self.count(cost_of(value.primitive.name), lines)
         elif isinstance(value, Position):
             return self.position(index[value.axis], value.dtype, (id(value), index), lines)
         elif isinstance(value, Gathered):
@@ -300,7 +309,7 @@ class Emitter:
             words = [self.element(each, own, phase) for each, own in value.requests(index)]
             place = self.position(index[-1], np.dtype(np.int64), (id(value), index), lines)
             text = f"threefry_u32({', '.join(words)}, {place})"
-            self.operations += 60
+            self.count(60, lines)
         elif isinstance(value, Constant):
             text = number(value.number, value.dtype)
         elif isinstance(value, View):
@@ -380,7 +389,7 @@ class Emitter:
         pieces.append(self.integer((id(value), index, "constant"), constant))
         counter = self.name("k")
         lines.append((f"{counter} = ", *pieces))
-        self.operations += 60
+        self.count(60, lines)
         return f"random_bits_u{8 * value.dtype.itemsize}({keys[0]}, {keys[1]}, {counter})"
 
     # ------------------------------------------------------------------------------------------------------- the roots
@@ -457,8 +466,8 @@ class Emitter:
         kept = {axis for axis in axes if axis is not None}
         own_index = tuple([along(axis) if axis is not None else (0, ()) for axis in axes])
         reduces_inner = phase is not None and not kept & self.inner_set
-        self.operations += 1
         rank = self.rank(root.element)
+        self.count(1, self.lines_of(phase, rank))
         if reduces_inner:
             name = self.name("r")
             start = number(identity_of(kind, dtype), dtype)
@@ -497,34 +506,31 @@ class Emitter:
         lines.append(("", address, f" = {f'uint8({text})' if dtype == BOOL else text}"))
 
     def emit_position(self, root, index, phase):
-        value, operand = root.value, root.value.operand
-        best, position = self.name("r"), self.name("r")
+        """Find the extremum, then the first element that equals it or is NaN: two loops that vectorise."""
+        value, dtype = root.value, root.value.operand.dtype
+        rank = self.rank_of_root(root)
+        position, lines = self.name("r"), self.segments.setdefault(rank, [])
         if phase is None:  # one element: its position is 0
-            lines = self.segments.setdefault(self.rank(root.element), [])
             lines.append((f"{position} = 0",))
-            rank = self.rank(root.element)
         else:
-            start = self.segments.setdefault(phase - 1, [])
-            start.append((f"{best} = {number(identity_of(value.kind, operand.dtype), operand.dtype)}",))
-            start.append((f"{position} = 0",))
+            kind, best = value.kind.removeprefix("arg"), self.name("r")
+            self.segments.setdefault(phase - 1, []).append((f"{best} = {number(identity_of(kind, dtype), dtype)}",))
             element = self.element(root.element, index, phase)
-            lines = self.phases[phase]
-            sign = ">" if value.kind == "argmax" else "<"
-            better = f"{element} {sign} {best}"
-            if operand.dtype == BOOL:
-                better = f"{element} & (not {best})" if value.kind == "argmax" else f"(not {element}) & {best}"
-            elif operand.dtype.kind == "f":
-                better = f"({better}) | (({element} != {element}) & ({best} == {best}))"
-            name = self.name("t")
+            self.phases[phase].append((f"{best} = {combine(kind, dtype, best, element)}",))
             axis = self.kernel.axes[root][value.axes[0]]
-            lines.append((f"{name} = {better}",))
-            lines.append((f"{best} = select({name}, {element}, {best})",))
-            lines.append((f"{position} = select({name}, ", ("axis", axis), f", {position})"))
-            rank = phase
+            length = self.integer((id(value), "length"), self.kernel.sizes[axis], "n")
+            self.segments.setdefault(phase, []).append((f"{position} = {length}",))
+            self.phases.setdefault(rank, [])
+            self.phase_names.setdefault(rank, {})
+            element = self.element(root.element, index, rank)
+            found = f"({element} == {best}) | ({element} != {element})" if dtype.kind == "f" else f"{element} == {best}"
+            first = (f"{position} = minimum_i64({position}, select({found}, ", ("axis", axis), f", {length}))")
+            self.phases[rank].append(first)
+            self.count(2, self.phases[rank])
         self.outer_names[root] = position
         if root in self.stored:
             own = tuple([along(axis) if axis is not None else (0, ()) for axis in self.kernel.value_axes(root)])
-            self.store(root.target, own, position, self.segments.setdefault(rank, []))
+            self.store(root.target, own, position, lines)
 
     def emit_cumulation(self, root, index, phase):
         value = root.value
@@ -619,7 +625,7 @@ class Emitter:
             text, kinds, tuple(self.references), tuple(self.integers), extent, unit,
             None if self.cut is None else self.kernel.labels[self.cut],
             tuple(self.row_accesses()), self.partial, tuple(self.filled),
-            self.operations * math.prod(self.kernel.sizes), self.touched_bytes(),
+            self.operations, self.touched_bytes(),
         )  # fmt: skip
 
     def merge_axes(self):
@@ -693,11 +699,13 @@ class Emitter:
         return found.values()
 
     def touched_bytes(self):
-        total = 0
-        for buffer, _, address in self.addresses:
-            count = math.prod([self.kernel.sizes[axis] for axis, stride in address.strides.items() if stride])
-            total += count * buffer.dtype.itemsize
-        return total
+        """Of all elements that the kernel reads or writes, each counted once: it is in cache when it is read again."""
+        elements, sizes = {}, self.kernel.sizes
+        for buffer, offset, address in self.addresses:
+            axes = range(len(sizes)) if address.terms else [axis for axis, stride in address.strides.items() if stride]
+            places = (offset, *sorted(address.strides.items()), *address.terms)
+            elements.setdefault(buffer, {})[places] = math.prod([sizes[axis] for axis in axes])
+        return sum([min(sum(own.values()), buffer.size) * buffer.dtype.itemsize for buffer, own in elements.items()])
 
 
 def reach_along(array, axes):

@@ -51,6 +51,7 @@ SCALARS = {
 }
 KINDS = SCALARS | {"*" + kind: types.CPointer(type_) for kind, type_ in SCALARS.items()} | {None: types.none}
 NAMES = {str(type_): type_ for type_ in SCALARS.values()} | {"nan": float("nan"), "inf": float("inf")}
+LONG = 40  # instructions of a loop, before it is optimised
 FAST_MATH = FastMathOptions({"contract", "reassoc"})  # NaN, Inf and the sign of zero are values
 
 
@@ -271,6 +272,23 @@ def mathlib_ir(name):
     return module
 
 
+def two_vectors_at_a_time(module, kernel):
+    """Ask LLVM for it in long loops that call functions of mathlib.
+
+    The instructions of such a function wait for each other, so that another vector beside costs little. LLVM knows
+    that, but takes one vector alone where it thinks that the registers do not suffice for two.
+    """
+    for block in kernel.blocks:
+        calls = [each for each in block.instructions if isinstance(each, llvmlite.ir.CallInstr)]
+        end = block.terminator
+        repeats = end.opname == "br" and len(end.operands) == 1
+        if repeats and len(block.instructions) > LONG and any([call.callee.name in MATHLIB for call in calls]):
+            wish = module.add_metadata(["llvm.loop.interleave.count", llvmlite.ir.IntType(32)(2)])
+            loop = llvmlite.ir.MDValue(module, (), name=str(len(module.metadata)))
+            loop.operands = (loop, wish)  # a loop's node begins with itself
+            end.set_metadata("llvm.loop", loop)
+
+
 def kernel_ir(text, kinds, entry):
     """LLVM IR of `void entry(int64_t *words)`, which calls the `kernel` of the text with the words as arguments."""
     defined = {}
@@ -293,6 +311,7 @@ def kernel_ir(text, kinds, entry):
     builder.call(kernel, arguments)
     builder.ret_void()
     rewrite_module(module, FAST_MATH)
+    two_vectors_at_a_time(module, kernel)
     return module
 
 

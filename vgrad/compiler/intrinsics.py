@@ -12,6 +12,8 @@ otherwise:
     square                        of complex numbers (c64, c128) too
     multiply                      integers (wraps) and complex numbers
     maximum minimum               NumPy's: a NaN on either side is the result
+    largest least                 of floats, the same for reductions: their loops vectorise, and of 0.0 and -0.0 either
+                                  may be the result
     bits, float_of_bits           a float's bits as int32 / int64, and back
     bitcast_<from>_<to>           the same bytes read as another type of equal size
     add subtract                  integers; wraps
@@ -84,11 +86,25 @@ def ir_type(type_):
 
 
 def float_extremum(order):
-    """NumPy's maximum (order '>=') or minimum ('<='): the first operand if it is NaN or stands in this order."""
+    """NumPy's maximum (order '>') or minimum ('<'): the second operand if it is NaN or beyond the first, else that.
+
+    Processors have an instruction for the inner choice, which is right but for a second operand that is NaN.
+    """
 
     def emit(builder, x, y):
-        first = builder.or_(builder.fcmp_ordered(order, x, y), builder.fcmp_unordered("uno", x, x))
-        return builder.select(first, x, y)
+        beyond = builder.select(builder.fcmp_ordered(order, y, x), y, x)
+        return builder.select(builder.fcmp_unordered("uno", y, y), y, beyond)
+
+    return emit
+
+
+def reduced_extremum(name):
+    """Emitter of what LLVM knows as associative, so that it vectorises reductions with it."""
+
+    def emit(builder, x, y):
+        result = llvm_function(name)(builder, x, y)
+        set.add(result.fastmath, "nsz")
+        return result
 
     return emit
 
@@ -139,8 +155,10 @@ def table():
         define("abs", suffix, 1, llvm_function("llvm.fabs"))
         define("square", suffix, 1, squared(of_builder("fmul")))
         define("copysign", suffix, 2, llvm_function("llvm.copysign"))
-        define("maximum", suffix, 2, float_extremum(">="))
-        define("minimum", suffix, 2, float_extremum("<="))
+        define("maximum", suffix, 2, float_extremum(">"))
+        define("minimum", suffix, 2, float_extremum("<"))
+        define("largest", suffix, 2, reduced_extremum("llvm.maximum"))
+        define("least", suffix, 2, reduced_extremum("llvm.minimum"))
         integer = SIGNED["i" + suffix[1:]]
         define("bits", suffix, 1, bitcast(integer), integer)
         made[f"float_of_bits_{suffix}"] = operation(FLOATS[suffix], (integer,), bitcast(FLOATS[suffix]))

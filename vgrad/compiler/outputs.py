@@ -1,4 +1,4 @@
-"""New arrays for results. Large ones reuse memory that earlier results have left: fresh pages cost more than the work.
+"""New arrays for results. All but small ones take memory that earlier results left: new pages cost more than the work.
 
 Relies on numpy. An array handed out is nobody else's until it and all its views are gone.
 """
@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 
-LARGE = 1 << 20  # bytes from which memory is kept; smaller blocks malloc keeps itself
+LARGE = 1 << 16  # bytes from which memory is kept: malloc would give such blocks back to the system
 KEPT = 1 << 29  # bytes that may lie unused
 
 

@@ -9,7 +9,7 @@ from vgrad.core.primitive import Expression, Primitive
 from vgrad.core.types import BOOL, PYTHON_SCALARS, ArrayType, promote, type_of
 from vgrad.primitives.broadcasting import aligned, broadcast_type_of, convert_to, sum_to
 from vgrad.primitives.complex import conj, real
-from vgrad.primitives.elementwise import add, div, elementwise, like, mul, sub
+from vgrad.primitives.elementwise import div, elementwise, like, mul
 
 eq = elementwise("eq", np.equal, lower="x0 == x1")
 ne = elementwise("ne", np.not_equal, lower="x0 != x1")
@@ -109,12 +109,14 @@ def replace_zero(value):
 
 def plus_or_minus(condition, value):
     """1 where the condition holds, else -1, in the dtype of `value`."""
-    return sub(mul(2, indicator(condition, value)), 1)
+    number = type_of(value).dtype.type
+    return select(condition, number(1), number(-1))
 
 
-def share(y, x, other):
-    """Derivative of y = maximum(x, other) with respect to x: 1, or 1/2 each at a tie; 0 where y is NaN."""
-    return div(indicator(eq(x, y), y), add(1, indicator(eq(other, y), y)))
+def share(chosen, y, x, other):
+    """Derivative of y, the x or other that is chosen, with respect to x: 1, or 1/2 each at a tie; 0 where y is NaN."""
+    number = type_of(y).dtype.type
+    return select(chosen, number(1), select(eq(x, other), number(0.5), number(0)))
 
 
 def absolute_jvp(output, operands, tangents):
@@ -134,10 +136,10 @@ absolute = elementwise("abs", np.absolute, jvp=absolute_jvp, lower={
     "bu": "x0", "i": "select(x0 < 0, -x0, x0)", "f": "abs(x0)", "c": "hypot(real(x0), imag(x0))"
 })
 maximum = elementwise("max", np.maximum, lower={"b": "x0 | x1", "iuf": "maximum(x0, x1)"}, derivatives=(
-    lambda y, x0, x1: share(y, x0, x1), lambda y, x0, x1: share(y, x1, x0)
+    lambda y, x0, x1: share(gt(x0, x1), y, x0, x1), lambda y, x0, x1: share(gt(x1, x0), y, x1, x0)
 ))
 minimum = elementwise("min", np.minimum, lower={"b": "x0 & x1", "iuf": "minimum(x0, x1)"}, derivatives=(
-    lambda y, x0, x1: share(y, x0, x1), lambda y, x0, x1: share(y, x1, x0)
+    lambda y, x0, x1: share(lt(x0, x1), y, x0, x1), lambda y, x0, x1: share(lt(x1, x0), y, x1, x0)
 ))
 # At a tie no operand of clamp has a derivative, as in jax.lax.clamp; np.clip shares it.
 clamp = elementwise("clamp", clamp_evaluate, dtype=lambda dtype: (dtype, dtype), lower={

@@ -165,6 +165,21 @@ def sub_jvp(output, operands, tangents):
     return like(neg(y) if x is None else sub(x, y), output)
 
 
+def div_jvp(output, operands, tangents):
+    """Derivative of output = x / y, with as few divisions as the shapes allow: of y's size alone where y is spread."""
+    (_, y), (x_tangent, y_tangent) = operands, tangents
+    if y_tangent is None:
+        total = div(x_tangent, y)
+    elif type_of(y).size < type_of(output).size:
+        change = mul(output, neg(div(y_tangent, y)))
+        total = change if x_tangent is None else add(div(x_tangent, y), change)
+    elif x_tangent is None:
+        total = mul(y_tangent, neg(div(output, y)))
+    else:
+        total = div(sub(x_tangent, mul(output, y_tangent)), y)
+    return like(total, output)
+
+
 add = elementwise(
     "add",
     np.add,
@@ -220,7 +235,7 @@ div = elementwise(
     np.true_divide,
     lower={"f": "x0 / x1", "c": "complex_divide(x0, x1)"},
     linear_in=(0,),
-    derivatives=(None, lambda y, x0, x1: neg(div(y, x1))),
+    jvp=div_jvp,
 )
 square = elementwise("square", np.square, lower="x0 * x0", derivatives=(lambda y, x: mul(2, x),))
 reciprocal = elementwise("reciprocal", np.reciprocal, lower=RECIPROCAL, derivatives=(lambda y, x: neg(mul(y, y)),))

@@ -38,6 +38,7 @@ from vgrad.compiler.mathlib.table import mathlib_function
 # 1.5 * 2^23 and the bias: the low bits of x + MAGIC are round(x) + bias
 MAGIC_F32, MAGIC_F64 = np.float32(12582912 + 127), 6755399441055744.0 + 1023
 HALF_LOG2E_F32, HALF_LOG2E_F64 = np.float32(0.7213475204444817), 0.7213475204444817  # 1 / (2 ln 2)
+TWO_LOG2E_F32, HALF_LN2_F32 = np.float32(2.885390081777927), np.float32(0.34657359027997264)
 # 2 ln 2 in two parts
 TWO_LN2_HIGH_F32, TWO_LN2_LOW_F32 = np.float32(1.3862944), np.float32(-3.8093084e-09)
 TWO_LN2_HIGH_F64, TWO_LN2_LOW_F64 = 1.3862943611198906, 4.638093627692599e-17
@@ -60,6 +61,9 @@ expm1_tail_f64 = polynomial("f64", (
     2.4801587321342566e-05, 2.755732199223158e-06, 2.7557313089580775e-07, 2.505125413733266e-08,
     2.0877528398801876e-09, 1.618851293649931e-10, 1.1468683147961335e-11,
 ))  # fmt: skip
+
+# (exp(2 r) - 1 - 2 r) / r^2 on |r| <= ln 2 / 4, relative to exp(2 r) - 1: 2^-26.1
+expm1_double_tail_f32 = polynomial("f32", (1.9999999, 1.3333235, 0.6666752, 0.26772952, 0.08884811))
 
 # (tanh(x) - x) / x^3 of x^2 on |x| <= 0.56, relative to tanh(x): 2^-60.0
 tanh_tail_f64 = polynomial("f64", (
@@ -159,11 +163,16 @@ def logistic_f64(x):
 
 @mathlib_function
 def tanh_f32(x):
-    """q = fall / (2 + fall), then a Newton step for what the sum and the quotient rounded away.
+    """q = fall / (2 + fall) with fall = exp(-2 |x|) - 1, then a Newton step for what sum and quotient rounded away.
 
-    The step has 1 / (2 + fall) = (1 - q) / 2.
+    The step has 1 / (2 + fall) = (1 - q) / 2. With y = -|x| = k ln 2 / 2 + r, fall is 2^k (exp(2 r) - 1) + 2^k - 1.
     """
-    fall = expm1_f32(float32(-2) * abs_f32(x))
+    y = -abs_f32(x)
+    y = select(float32(-20) > y, float32(-20), y)
+    shifted = fma_f32(y, TWO_LOG2E_F32, MAGIC_F32)
+    r = fma_f32(shifted - MAGIC_F32, -HALF_LN2_F32, y)
+    power = float_of_bits_f32(shift_left_i32(bits_f32(shifted), 23))
+    fall = fma_f32(fma_f32(r * r, expm1_double_tail_f32(r), r + r), power, power - float32(1))
     total = float32(2) + fall
     q = fall / total
     lost = fma_f32(-q, fall - (total - float32(2)), fma_f32(-q, total, fall))
