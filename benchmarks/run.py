@@ -297,7 +297,7 @@ def new_batches(batch, count):
 def measure_new_batches(options, rows, batch):
     def measure(row):
         seconds = [row.child.ask(do="new_batch", batch=size)["seconds"] for size in new_batches(batch, options.new)]
-        row.fields["new_batch"] = statistics.median(seconds)
+        row.fields["new_batch"] = statistics.median(seconds) if seconds else None
 
     for row in rows:
         row.attempt(lambda: measure(row))

@@ -15,7 +15,7 @@ from vgrad.primitives.broadcasting import convert
 from vgrad.primitives.contraction import contract, distinct, join, split
 
 BLAS_DTYPES = {"float32", "float64", "complex64", "complex128"}
-LARGE = 4 << 20  # bytes of a matrix that no cache of a core holds
+LARGE = 1 << 18  # bytes of a matrix that not every thread should read as a whole
 LEAST = 64  # multiplications per matrix below which a loop in a kernel is as good
 
 

@@ -305,7 +305,7 @@ def start(kernel, root, labels):
 def split_for(kernel, root, mapping, kept):
     """Settle outer and inner axes of a kernel by its first reduction, over `kernel.outer` minus `kept`."""
     order = by_memory(kernel, root, mapping)
-    if root.value.kind in POSITIONS:  # a position is found by one loop that has seen all elements
+    if root.value.kind in POSITIONS:  # a position is found by loops over all elements, the inner ones
         kernel.outer = [axis for axis in order if axis in kept]
         kernel.inner = [axis for axis in order if axis not in kept]
         kernel.split, kernel.serial = True, not kernel.outer

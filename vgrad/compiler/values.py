@@ -275,7 +275,7 @@ def identity_of(kind, dtype):
         return dtype.type(1)
     if kind == "and":
         return dtype.type(True if dtype == BOOL else -1 if dtype.kind == "i" else np.iinfo(dtype).max)
-    lowest = kind in ("max", "argmax", "logaddexp")
+    lowest = kind in ("max", "logaddexp")
     if dtype.kind == "f":
         return dtype.type(-np.inf if lowest else np.inf)
     if dtype == BOOL:
