@@ -21,6 +21,7 @@ from vgrad.core.jaxpr import Literal
 from vgrad.core.types import type_of
 from vgrad.passes.rewrite import Rewriting
 from vgrad.primitives.broadcasting import broadcast, convert, reshape
+from vgrad.primitives.comparison import maximum
 from vgrad.primitives.contraction import contract, join, letter, split
 from vgrad.primitives.elementwise import add, div, mul
 from vgrad.primitives.shape import strided_slice
@@ -60,13 +61,19 @@ class Term(NamedTuple):
 
 
 class Form(NamedTuple):
-    """The sum of the terms; `axes` holds the letters of each axis, outer first: none where the length is 1."""
+    """The sum of the terms.
+
+    axes        the letters of each axis, outer first: none where the length is 1
+    squares     SQUARES: a sum of squares, never negative; SOME: squares are in it; 0
+    """
 
     axes: tuple
     terms: tuple
+    squares: int = 0
 
 
 ONE = (Term(1, ()),)
+SOME, SQUARES = 1, 2
 
 
 class Letters:
@@ -104,7 +111,8 @@ class Letters:
             return tuple([names[x] for x in letters])
 
         axes = tuple([new(axis) for axis in form.axes])
-        return Form(axes, tuple([Term(t.number, tuple([(a, new(own)) for a, own in t.factors])) for t in form.terms]))
+        terms = tuple([Term(t.number, tuple([(a, new(own)) for a, own in t.factors])) for t in form.terms])
+        return form._replace(axes=axes, terms=terms)
 
     def cut(self, forms, letter_, outer):
         """The forms with a letter cut in two, of which the outer one has the size `outer`."""
@@ -121,7 +129,7 @@ class Letters:
         for form in forms:
             axes = [tuple([y for x in axis for y in (pair if x == letter_ else (x,))]) for axis in form.axes]
             terms = [Term(t.number, tuple([cut_factor(*factor) for factor in t.factors])) for t in form.terms]
-            made.append(Form(tuple(axes), tuple(terms)))
+            made.append(form._replace(axes=tuple(axes), terms=tuple(terms)))
         return made
 
     def product(self, first, names, second, other_names):
@@ -162,7 +170,8 @@ class Letters:
         ]
         if len(terms) > MOST_TERMS or any([len(term.factors) > MOST_FACTORS for term in terms]):
             raise NoForm
-        return Form(tuple(axes), tuple(terms)), [*names, *[other_names[place] for place in new]]
+        squares = SOME if first.squares or second.squares else 0
+        return Form(tuple(axes), tuple(terms), squares), [*names, *[other_names[place] for place in new]]
 
     def summed(self, form, kept):
         """The form summed over all axes but those at the places `kept`, in that order."""
@@ -173,12 +182,14 @@ class Letters:
             present = {x for _, own in term.factors for x in own}
             times = math.prod([self.sizes[x] for x in gone if x not in present])
             terms.append(Term(term.number * times, term.factors))
-        return Form(axes, tuple(terms))
+        return form._replace(axes=axes, terms=tuple(terms))
 
     def sum_of(self, first, second, sign):
         """The elementwise sum, with broadcasting."""
         places = range(max(len(first.axes), len(second.axes)))
-        first, second = [Form(((),) * (len(places) - len(f.axes)) + f.axes, f.terms) for f in (first, second)]
+        squares = min(first.squares, second.squares) if sign > 0 else 0
+        squares = squares or (SOME if first.squares or second.squares else 0)
+        first, second = [f._replace(axes=((),) * (len(places) - len(f.axes)) + f.axes) for f in (first, second)]
         # A product with ones gives either side the axes, and the cuts in them, of the other.
         mine, _ = self.product(first, list(places), Form(second.axes, ONE), list(places))
         other, _ = self.product(Form(mine.axes, ONE), list(places), second, list(places))
@@ -187,7 +198,7 @@ class Letters:
         terms = mine.terms + tuple([Term(sign * term.number, term.factors) for term in other.terms])
         if len(terms) > MOST_TERMS:
             raise NoForm
-        return Form(mine.axes, terms)
+        return Form(mine.axes, terms, squares)
 
     def reshaped(self, form, shape):
         """Axes merged and split: the letters stay in order."""
@@ -212,17 +223,15 @@ class Letters:
                 (form,) = self.cut([form], x, wanted)
                 letters[place : place + 1] = [count, count + 1]
             axes.append(tuple(axis))
-        return Form(tuple(axes), form.terms)
+        return form._replace(axes=tuple(axes))
 
 
 def renamed(form, mapping):
     def new(letters):
         return tuple([mapping.get(x, x) for x in letters])
 
-    return Form(
-        tuple([new(axis) for axis in form.axes]),
-        tuple([Term(term.number, tuple([(atom, new(own)) for atom, own in term.factors])) for term in form.terms]),
-    )
+    terms = [Term(term.number, tuple([(atom, new(own)) for atom, own in term.factors])) for term in form.terms]
+    return form._replace(axes=tuple([new(axis) for axis in form.axes]), terms=tuple(terms))
 
 
 def reshaped(atom, shape):
@@ -254,7 +263,7 @@ def lift_mul(letters, forms, params, output):
 
 def elementwise_product(letters, first, second):
     rank = max(len(first.axes), len(second.axes))
-    first, second = [Form(((),) * (rank - len(f.axes)) + f.axes, f.terms) for f in (first, second)]
+    first, second = [f._replace(axes=((),) * (rank - len(f.axes)) + f.axes) for f in (first, second)]
     return letters.product(first, list(range(rank)), second, list(range(rank)))[0]
 
 
@@ -262,11 +271,13 @@ def lift_power(letters, forms, params, output):
     if params["y"] != 2:
         raise NoForm
     (form,) = forms
-    return elementwise_product(letters, form, letters.renewed(form))
+    return elementwise_product(letters, form, letters.renewed(form))._replace(squares=SQUARES)
 
 
 def lift_neg(letters, forms, params, output):
-    return Form(forms[0].axes, tuple([Term(-term.number, term.factors) for term in forms[0].terms]))
+    (form,) = forms
+    terms = tuple([Term(-term.number, term.factors) for term in form.terms])
+    return form._replace(terms=terms, squares=SOME if form.squares else 0)
 
 
 def lift_add(letters, forms, params, output):
@@ -290,7 +301,7 @@ def lift_div(letters, forms, params, output):
 
 def lift_transpose(letters, forms, params, output):
     (form,) = forms
-    return Form(tuple([form.axes[place] for place in params["permutation"]]), form.terms)
+    return form._replace(axes=tuple([form.axes[place] for place in params["permutation"]]))
 
 
 def lift_reshape(letters, forms, params, output):
@@ -304,7 +315,7 @@ def lift_broadcast(letters, forms, params, output):
         if axis:
             axes[place] = axis
     axes = [(letters.new(length),) if axis is None else axis for axis, length in zip(axes, params["shape"])]
-    return Form(tuple(axes), form.terms)
+    return form._replace(axes=tuple(axes))
 
 
 def lift_sum(letters, forms, params, output):
@@ -341,7 +352,8 @@ def sliced(letters, form, x, start, step, count):
 
     mine = (new,) if count > 1 else ()
     axes = tuple([mine if axis == (x,) else axis for axis in form.axes])
-    return Form(axes, tuple([Term(t.number, tuple([cut(*factor) for factor in t.factors])) for t in form.terms]))
+    terms = [Term(t.number, tuple([cut(*factor) for factor in t.factors])) for t in form.terms]
+    return form._replace(axes=axes, terms=tuple(terms))
 
 
 def lift_convert(letters, forms, params, output):
@@ -349,15 +361,17 @@ def lift_convert(letters, forms, params, output):
     (form,), dtype = forms, output.dtype
     if dtype.kind != "f":
         raise NoForm
+    return converted(form, dtype)
 
+
+def converted(form, dtype):
     def widened(atom, own):
         if atom.dtype.kind != "f" or atom.dtype.itemsize > dtype.itemsize:
             raise NoForm
         return (atom if atom.dtype == dtype else Atom("convert", atom, dtype, atom.shape, dtype)), own
 
-    return Form(
-        form.axes, tuple([Term(t.number, tuple([widened(*factor) for factor in t.factors])) for t in form.terms])
-    )
+    terms = [Term(term.number, tuple([widened(*factor) for factor in term.factors])) for term in form.terms]
+    return form._replace(terms=tuple(terms))
 
 
 def lift_alias(letters, forms, params, output):
@@ -452,7 +466,7 @@ def seconds_of(atom, seen):
     sizes = {x: size for own, each in zip(inputs, atom.operand) for x, size in zip(own, each.shape)}
     work = 2 * math.prod(sizes.values())
     moved = (atom.size + sum([each.size for each in atom.operand])) * atom.dtype.itemsize
-    rate = RATE if is_product(inputs, output) else RATE / 8
+    rate = (RATE if is_product(inputs, output) else RATE / 8) * 4 / atom.dtype.itemsize
     own = max(work / rate, moved / BANDWIDTH) + START
     return own + sum([seconds_of(each, seen) for each in atom.operand])
 
@@ -519,7 +533,8 @@ class Contractions:
         types = [operand.type for operand in equation.operands]
         if rule is None or any([type_.dtype.kind != "f" for type_ in (output, *types)]):
             raise NoForm
-        return rule(self.letters, [self.form_of(o) for o in equation.operands], equation.params, output)
+        form = rule(self.letters, [self.form_of(o) for o in equation.operands], equation.params, output)
+        return form._replace(squares=SQUARES) if is_square(equation) else form
 
     def form_of(self, operand):
         lifted = self.lifted.get(operand)
@@ -595,10 +610,11 @@ class Contractions:
         return {below(atom) for term in each.form.terms for atom, _ in term.factors}
 
     def seconds_to_form(self, each, seen):
-        seconds = each.var.type.size * each.var.type.dtype.itemsize * (len(each.form.terms) - 1) / BANDWIDTH
-        for term in each.form.terms:
+        form = precise(each)
+        seconds = each.var.type.size * each.var.type.dtype.itemsize * (len(form.terms) - 1) / BANDWIDTH
+        for term in form.terms:
             if term.factors:
-                seconds += seconds_of(atom_of_term(self.letters, term, each.form.axes)[0], seen)
+                seconds += seconds_of(atom_of_term(self.letters, term, form.axes)[0], seen)
         return seconds
 
     def changes(self):
@@ -610,6 +626,27 @@ def below(atom):
     while atom.name != "value":
         atom = atom.operand
     return atom.operand
+
+
+def is_square(equation):
+    """Whether a value is multiplied by itself, element by element."""
+    if len(equation.operands) != 2 or equation.operands[0] is not equation.operands[1]:
+        return False
+    name = equation.primitive.name
+    return name == "mul" or (name == "contract" and len(set(split(equation.params["spec"])[0])) == 1)
+
+
+def precise(lifted):
+    """The form by which a value is computed: sums of squares that may cancel in float64.
+
+    The square norm of a sum over steps is a sum of products of either sign, and the product of two square norms may
+    leave the range of float32 where the norm of the product does not. In float64, which holds products of float32
+    exactly, neither matters: contributions that cancel to 1e-5 of their size leave 6 digits of the square.
+    """
+    form = lifted.form
+    if lifted.settled and form.squares and lifted.var.type.dtype == np.float32:
+        return converted(form, np.dtype(np.float64))
+    return form
 
 
 def expands(equation):
@@ -657,7 +694,7 @@ class Writing(Rewriting):
         return atom.value if isinstance(atom, Literal) else self.values[atom]
 
     def value_of_form(self, lifted):
-        letters, form, type_ = self.plan.letters, lifted.form, lifted.var.type
+        letters, form, type_ = self.plan.letters, precise(lifted), lifted.var.type
         total = None
         for term in form.terms:
             value, own = term.number, ()
@@ -669,6 +706,8 @@ class Writing(Rewriting):
                 shape = tuple([letters.sizes[x] for x in whole])
                 value = broadcast(value, shape=shape, axes=tuple([whole.index(x) for x in own]))
             total = value if total is None else add(total, value)
+        if form.squares == SQUARES:
+            total = maximum(total, 0.0)
         if type_of(total).shape != type_.shape:
             total = reshape(total, shape=type_.shape)
         return total if type_of(total).dtype == type_.dtype else convert(total, dtype=type_.dtype)
