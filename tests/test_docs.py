@@ -1,10 +1,12 @@
-"""The Python blocks of README and docs run, each page from top to bottom in one namespace."""
+"""The Python blocks of README and docs run, each page from top to bottom in one namespace; docstrings' examples too."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
+from vgrad import perexample
 from vgrad.core.primitive import REGISTRY
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +27,13 @@ def test_code_blocks_run(page, monkeypatch):
     finally:
         for name in set(REGISTRY) - before:  # the pages' own primitives are not the library's
             del REGISTRY[name]
+
+
+@pytest.mark.parametrize("module", [perexample], ids=lambda module: module.__name__)
+def test_examples_in_docstrings_run(module):
+    _, _, example = module.__doc__.partition("\n\n    ")
+    assert example, f"{module.__name__} has no example"
+    exec(compile(textwrap.dedent("    " + example), module.__file__, "exec"), {})
 
 
 def printed_programs(text):

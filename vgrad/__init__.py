@@ -1,7 +1,8 @@
 """vgrad: transforms ordinary NumPy functions. grad differentiates, vmap batches, jit stages; they compose in any order.
 
-The public surfaces: vgrad.numpy (vgrad.numpy.linalg, .fft), vgrad.lax, vgrad.nn, vgrad.random, vgrad.scipy; pytrees in
-vgrad.tree and vgrad.tree_util. Every name is imported when it is first asked for.
+The public surfaces: vgrad.numpy (vgrad.numpy.linalg, .fft), vgrad.lax, vgrad.nn, vgrad.random, vgrad.scipy; statistics
+of per-example gradients in vgrad.perexample; pytrees in vgrad.tree and vgrad.tree_util. Every name is imported when it
+is first asked for.
 """
 
 import importlib
@@ -12,7 +13,21 @@ from vgrad.config import config  # at once: the name is also a submodule's
 if TYPE_CHECKING:
     from numpy import ndarray as Array
 
-    from vgrad import debug, errors, flatten_util, lax, nn, numpy, random, scipy, test_util, testing, tree, tree_util
+    from vgrad import (
+        debug,
+        errors,
+        flatten_util,
+        lax,
+        nn,
+        numpy,
+        perexample,
+        random,
+        scipy,
+        test_util,
+        testing,
+        tree,
+        tree_util,
+    )
     from vgrad.api import (
         ShapeDtypeStruct,
         block_until_ready,
@@ -83,6 +98,7 @@ __all__ = [
     "make_jaxpr",
     "nn",
     "numpy",
+    "perexample",
     "random",
     "remat",
     "scipy",
@@ -103,6 +119,7 @@ MODULES = (
     "lax",
     "nn",
     "numpy",
+    "perexample",
     "random",
     "scipy",
     "test_util",
