@@ -205,9 +205,8 @@ def identity(gradients):
 def norms(loss, params, batch):
     """The L2 norm of each example's gradient, over all parameters: shape (B,), of their common real dtype.
 
-    Holds:  a squared norm that is not formed is a sum of products. Where a weight's gradient has several terms (it is
-            used twice, or at T steps) that cancel to a part c of their size, its relative error is about eps / c**2,
-            and for c below sqrt(eps) the norm may be NaN; check shows it.
+    Holds:  a squared norm that is not formed is a sum of products, which may cancel. Of float32 gradients it is
+            computed in float64: terms that cancel to 1e-5 of their size leave 6 digits; check shows it.
     Edges:  a batch of 0 works; Inf where the sum of squares overflows, 0 where all squares underflow.
     Cost:   about one ordinary gradient of the batch's loss, and for each dense layer a product of what it has anyway.
     Source: Goodfellow, Efficient per-example gradient computations, 2015, arXiv:1510.01799, here for any code.
@@ -259,8 +258,7 @@ def variance(loss, params, batch, *, ddof=0):
 
     ddof    0 as in np.var; 1 for the unbiased estimate
     Shapes: like params; of real dtype.
-    Holds:  the error is about eps times the second moment, so that a variance much smaller than the squared mean is
-            inaccurate, and may be negative.
+    Holds:  never negative. Of float32 gradients it is computed in float64, if they are not formed.
     Cost:   as second_moment, and some passes over arrays like params.
     Errors: ShapeError for ddof or fewer examples, or none.
     """
@@ -291,7 +289,7 @@ def snr(loss, params, batch):
     """The gradient signal-to-noise ratio of each parameter: its squared mean gradient by its variance (ddof 0).
 
     Shapes: like params; of real dtype.
-    Edges:  Inf where all gradients are equal, NaN where they are 0; but see the rounding of variance.
+    Edges:  Inf where all gradients are equal, NaN where they are 0, up to rounding.
     Cost:   as variance. Errors: ShapeError for a batch of 0.
     Source: Liu et al., Understanding why neural networks generalize well through GSNR of parameters, 2020,
             arXiv:2001.07384, equation 1. For the ratio of whole gradients see noise_scale.

@@ -8,7 +8,7 @@ from vgrad.passes.rewrite import Rewrite
 from vgrad.primitives.broadcasting import convert, permute, reduce_sum, reshape
 from vgrad.primitives.comparison import absolute
 from vgrad.primitives.elementwise import add, div, mul, neg, sub
-from vgrad.primitives.powers import integer_pow
+from vgrad.primitives.powers import integer_pow, power
 
 DOUBLE_NEGATION = Rewrite(
     name="the negative of a negative is the value",
@@ -130,6 +130,14 @@ SQUARE_OF_MAGNITUDE = Rewrite(
     why="norms are written with abs; a square stays a contraction",
     example={"x": (2, 3)},
 )
+POWER_TWO = Rewrite(
+    name="a power of two is a square",
+    before=lambda x: power(x, 2.0),
+    after=lambda x: integer_pow(x, y=2),
+    when=lambda x: type_of(x).dtype.kind == "f",
+    why="a square stays a contraction, and costs one product",
+    example={"x": (2, 3)},
+)
 
 RULES = (
     DOUBLE_NEGATION,
@@ -146,4 +154,5 @@ RULES = (
     SUM_OVER_NOTHING,
     SUM_TWICE,
     SQUARE_OF_MAGNITUDE,
+    POWER_TWO,
 )

@@ -270,6 +270,10 @@ def elementwise_product(letters, first, second):
 def lift_power(letters, forms, params, output):
     if params["y"] != 2:
         raise NoForm
+    return lift_square(letters, forms, params, output)
+
+
+def lift_square(letters, forms, params, output):
     (form,) = forms
     return elementwise_product(letters, form, letters.renewed(form))._replace(squares=SQUARES)
 
@@ -379,9 +383,9 @@ def lift_alias(letters, forms, params, output):
 
 
 LIFT = {
-    "contract": lift_contract, "mul": lift_mul, "integer_pow": lift_power, "neg": lift_neg, "add": lift_add,
-    "sub": lift_sub, "div": lift_div, "transpose": lift_transpose, "reshape": lift_reshape,
-    "broadcast_in_dim": lift_broadcast, "reduce_sum": lift_sum, "slice": lift_slice,
+    "contract": lift_contract, "mul": lift_mul, "div": lift_div, "add": lift_add, "sub": lift_sub, "neg": lift_neg,
+    "integer_pow": lift_power, "square": lift_square, "reduce_sum": lift_sum, "reshape": lift_reshape,
+    "transpose": lift_transpose, "broadcast_in_dim": lift_broadcast, "slice": lift_slice,
     "convert_element_type": lift_convert, "stop_gradient": lift_alias,
 }  # fmt: skip
 
@@ -639,12 +643,13 @@ def is_square(equation):
 def precise(lifted):
     """The form by which a value is computed: sums of squares that may cancel in float64.
 
-    The square norm of a sum over steps is a sum of products of either sign, and the product of two square norms may
-    leave the range of float32 where the norm of the product does not. In float64, which holds products of float32
-    exactly, neither matters: contributions that cancel to 1e-5 of their size leave 6 digits of the square.
+    The square norm of a sum over steps is a sum of products of either sign, and so are distances to a mean; the
+    product of two square norms may leave the range of float32 where the norm of the product does not. In float64, which
+    holds products of float32 exactly, neither matters: contributions that cancel to 1e-5 of their size leave 6 digits
+    of the square.
     """
     form = lifted.form
-    if lifted.settled and form.squares and lifted.var.type.dtype == np.float32:
+    if form.squares and (lifted.settled or len(form.terms) > 1) and lifted.var.type.dtype == np.float32:
         return converted(form, np.dtype(np.float64))
     return form
 
