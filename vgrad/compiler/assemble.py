@@ -17,6 +17,7 @@ from vgrad.compiler.regions import Region, group, product_row
 from vgrad.compiler.runtime import Label, Reference
 from vgrad.compiler.schedule import Kernel, fuse
 from vgrad.compiler.values import Constant, Position, Stored, View, identity_of
+from vgrad.primitives.indexing import counted_axis
 
 ARENA, FIRST_BASE = 2, 3
 
@@ -71,19 +72,6 @@ class Context:
         source = build.KernelSource(text, kinds)
         self.sources.setdefault(source)
         return source
-
-
-def counted_axis(array):
-    """The axis along which an array of integers counts 0, 1, 2, ..., the same at every place of the others, or None."""
-    if array.dtype.kind not in "iu" or not 2 < array.size <= 1 << 22:
-        return None
-    for axis, length in enumerate(array.shape):
-        if length > 1:
-            first = tuple([slice(None) if place == axis else 0 for place in range(array.ndim)])
-            counted = np.arange(length).reshape([length if place == axis else 1 for place in range(array.ndim)])
-            if array[first][1] == 1 and (array == counted).all():
-                return axis
-    return None
 
 
 class Program:

@@ -41,6 +41,9 @@ class Explanation:
     def text(self):
         types = [", ".join([str(type_) for type_ in own]) for own in (self.jaxpr.input_types, self.jaxpr.output_types)]
         lines = [f"program ({types[0]}) -> ({types[1]}) on {plural(self.context.threads, 'thread')}"]
+        choices = self.jaxpr.memo.get("contractions")
+        if choices:
+            lines += ["outer products", *[INDENT + choice_text(choice) for choice in choices]]
         lines += self.lines_of(self.block, INDENT)
         lines += ["buffers", *[INDENT + line for line in self.memory()]]
         lines += ["total", *[INDENT + line for line in self.totals()]]
@@ -234,6 +237,26 @@ def loops_of(kernel, text):
         return f"loops {outer}"
     phases = len(re.findall(r"for j0 in ", text))
     return f"loops {outer}, {plural(phases, 'time')} {inner} in each"
+
+
+# ------------------------------------------------------------------------------------------------------ contractions
+
+
+def choice_text(choice):
+    """An outer product, as per-example gradients are: what it would take, and whether it is formed."""
+    (output,) = choice.equation.outputs
+    kept, formed = [seconds_text(seconds) for seconds in choice.seconds]
+    spec = choice.equation.params.get("spec", choice.equation.primitive.name)
+    verdict = {
+        "": "stays a contraction", "needed": "formed: something needs its elements", "cheaper": "formed: cheaper",
+        "as cheap": "formed: a contraction saves little",
+    }[choice.formed]  # fmt: skip
+    size = bytes_text(output.type.size * output.type.dtype.itemsize)
+    return f"{output.type} {spec}, {size}: {verdict}; {kept} contracted, {formed} formed{of_source(choice.equation)}"
+
+
+def seconds_text(seconds):
+    return "no way" if seconds == float("inf") else f"{seconds * 1e6:.3g} us"
 
 
 # ------------------------------------------------------------------------------------------------------------- numbers

@@ -6,7 +6,6 @@ Relies on rewrite and primitives. Each row is proven by the generic test that ev
 from vgrad.core.types import type_of
 from vgrad.passes.rewrite import Rewrite
 from vgrad.primitives.broadcasting import convert, permute, reduce_sum, reshape
-from vgrad.primitives.comparison import absolute
 from vgrad.primitives.elementwise import add, div, mul, neg, sub
 from vgrad.primitives.powers import integer_pow, power
 
@@ -122,14 +121,6 @@ def joined_axes(x, first, second):
     return tuple(sorted([*first, *[left[axis] for axis in second]]))
 
 
-SQUARE_OF_MAGNITUDE = Rewrite(
-    name="the square of a magnitude is the square",
-    before=lambda x: integer_pow(absolute(x), y=2),
-    after=lambda x: integer_pow(x, y=2),
-    when=lambda x: type_of(x).dtype.kind == "f",
-    why="norms are written with abs; a square stays a contraction",
-    example={"x": (2, 3)},
-)
 POWER_TWO = Rewrite(
     name="a power of two is a square",
     before=lambda x: power(x, 2.0),
@@ -153,6 +144,5 @@ RULES = (
     CONVERT_NOTHING,
     SUM_OVER_NOTHING,
     SUM_TWICE,
-    SQUARE_OF_MAGNITUDE,
     POWER_TWO,
 )

@@ -29,8 +29,6 @@ COMPILED = (  # what jit compiles, once all calls are open
     *PIPELINE,
     Pass("take concatenations apart", apart),
     Pass("keep contractions", contracted),
-    Pass("share equal equations", share_equal),
-    Pass("drop unused", drop_unused),
 )
 
 
