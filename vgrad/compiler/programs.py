@@ -4,7 +4,10 @@ Relies on passes.
 """
 
 from vgrad.passes import inline
-from vgrad.passes.pipeline import COMPILED, run_passes
+from vgrad.passes.apart import apart
+from vgrad.passes.contractions import contracted
+from vgrad.passes.loops import lift_from_loops
+from vgrad.passes.pipeline import PIPELINE, Pass, run_passes
 
 # Operations that run one of the programs they hold, and the name of that param. Their other params are rules for
 # transformations, which are over when a program is compiled.
@@ -17,9 +20,16 @@ CALLS = {
 }
 
 
+COMPILED = (  # what comes after the passes that every program goes through
+    Pass("take out of loops what can be done at once", lift_from_loops),
+    Pass("take concatenations apart", apart),
+    Pass("keep contractions", contracted),
+)
+
+
 def opened(jaxpr):
     """The program with all calls replaced by what they run, simplified. It is not kept: it is compiled once."""
-    return run_passes(inline.opened(jaxpr, inner_program), COMPILED)
+    return run_passes(inline.opened(jaxpr, inner_program), (*PIPELINE, *COMPILED))
 
 
 def inner_program(equation, operands):

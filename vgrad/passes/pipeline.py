@@ -9,8 +9,6 @@ from vgrad.config import config
 from vgrad.core.interpreter import EVALUATE, interpreting
 from vgrad.core.typecheck import typecheck
 from vgrad.passes.algebra import RULES
-from vgrad.passes.apart import apart
-from vgrad.passes.contractions import contracted
 from vgrad.passes.inline import inline_calls
 from vgrad.passes.prune import drop_unused
 from vgrad.passes.rewrite import with_rules
@@ -23,12 +21,6 @@ PIPELINE = (
     Pass("simplify by algebra", with_rules(RULES)),
     Pass("share equal equations", share_equal),
     Pass("drop unused", drop_unused),
-)
-
-COMPILED = (  # what jit compiles, once all calls are open
-    *PIPELINE,
-    Pass("take concatenations apart", apart),
-    Pass("keep contractions", contracted),
 )
 
 
