@@ -1,8 +1,8 @@
 """Statistics of per-example gradients: norms, clipped sums, second moments, Gram matrices, gradient noise.
 
 Relies on api. Each is defined on the B gradients of a batch, `vmap(grad(loss))`, in a line or two of NumPy, and runs as
-one compiled program. The compiler forms those gradients only where that is cheaper than to do without, or where it
-knows no other way: for weights used inside a scan, and rows taken from a table. `debug.explain` shows what is formed.
+one compiled program. The compiler forms those gradients only where that is cheaper than to do without: see
+docs/contractions.md. `debug.explain` shows what is formed, and why.
 
 In all of them `loss(params, *example)` is the loss of ONE example, a real number; params is any pytree of floats. A
 `batch` that is a plain tuple holds the arguments `example`, any other pytree is the one argument; all its arrays have
