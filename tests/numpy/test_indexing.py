@@ -193,3 +193,10 @@ def test_errors():
         vnp.nonzero(3.0)
     with pytest.raises(TypeError, match="out= is not supported"):
         vnp.take(V, [0], out=V)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16])
+def test_additions_at_indices_of_a_small_type(dtype):
+    table, words = np.ones((120, 400)), np.array([3, 119, 119, 0])
+    added = grad(lambda table, words: np.sum(vnp.asarray(table)[words] ** 2))
+    np.testing.assert_array_equal(added(table, words.astype(dtype)), added(table, words))

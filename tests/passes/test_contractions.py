@@ -243,6 +243,16 @@ def test_moments_and_products_of_gradients_of_tables(model):
     same(lambda t, w: squares(grads(t, w)[:, 3:200:2]), TABLE, WORDS)
 
 
+def test_gradients_of_elements_on_a_diagonal():
+    places, words = np.arange(12), RNG.integers(-20, 20, 12)
+
+    def steps(w, words):
+        g = grad(lambda w: np.sum(np.sin(w[places, places, words])))(w)
+        return np.sum(g[1:] ** 2, axis=(0, 2)), np.sum(g[:, ::2], axis=(0, 2)), squares(g)
+
+    same(steps, RNG.standard_normal((12, 12, 20)), words)
+
+
 # ---------------------------------------------------------------------------------------------------------- precision
 
 
@@ -287,6 +297,30 @@ def test_values_out_of_range_stay_with_their_example():
 
 
 # -------------------------------------------------------------------------------------------------------------- forms
+
+
+def test_slices_without_elements():
+    w, x = RNG.standard_normal((40, 50)) / 6, RNG.standard_normal((B, 40))
+
+    def steps(w, x):
+        g = vmap(grad(lambda w, x: np.sum(np.tanh(x @ w))), (None, 0))(w, x)
+        return squares(g[:, 40:]), np.sum(g[3:3] ** 2, axis=0), squares(g)
+
+    same(steps, w, x)
+
+
+def test_a_joined_axis_of_length_1_is_broadcast():
+    w, x = RNG.standard_normal((40, 50)) / 6, RNG.standard_normal((B, 40))
+
+    def steps(w, x):
+        g = vmap(grad(lambda w, x: np.sum(np.tanh(x @ w))), (None, 0))(w, x)
+        joined = np.concatenate([g[:, None], np.zeros((B, 0, 40, 50))], axis=1)
+        wide = np.broadcast_to(2 * joined, (B, 3, 40, 50))
+        return np.sum(wide * np.arange(3.0)[:, None, None], axis=(1, 2, 3)), squares(
+            np.arange(3.0)[:, None, None] * joined
+        )
+
+    same(steps, w, x)
 
 
 def test_a_plan_for_many_leaves_is_made_in_little_time():

@@ -51,7 +51,8 @@ def worthwhile(jaxpr):
         if expands(equation) or (name in PASSED_ON and any([operand in large for operand in equation.operands])):
             large.add(equation.outputs[0])
         elif name == "concatenate" and any([operand in large for operand in equation.operands]):
-            found.add(equation)
+            if equation.outputs[0].type.shape[equation.params["axis"]] > 1:  # an axis of length 1 may be broadcast
+                found.add(equation)
     return found
 
 

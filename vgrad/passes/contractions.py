@@ -207,6 +207,8 @@ class Contractions:
         """The form of an equation's output, with operands that are not base by their forms."""
         rule = LIFT.get(equation.primitive.name)
         output = equation.outputs[0].type
+        if output.size == 0:  # no letters for axes of length 0
+            raise NoForm
         if equation.primitive.name == "scatter" and equation.params["kind"] == "add" and output.dtype.kind == "f":
             operand, updates, *indices = equation.operands
             if not self.is_zero(operand) or any([isinstance(index, Literal) for index in indices]):

@@ -29,6 +29,8 @@ def lift_scatter(letters, updates, indices, constants, params, output):
         counted = None if array is None else counted_axis(array)
         if counted is not None:
             place = common - array.ndim + counted
+            if updates.axes[place] in own_axes.values():  # a diagonal: letters stand for one axis
+                raise NoForm
             if letters.length(updates.axes[place]) == output.shape[axis] == array.shape[counted]:
                 own_axes[axis] = updates.axes[place]
                 continue

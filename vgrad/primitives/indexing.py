@@ -252,7 +252,9 @@ def scatter_evaluate(operand, updates, *indices, axes, kind, unique=False):
 def element_numbers(array, indices, axes, rest, rank):
     """Positions in the flattened array of the elements at the index arrays and all along the axes `rest`."""
     steps = [stride // array.itemsize for stride in array.strides]
-    numbers = sum(index * steps[axis] for index, axis in zip(indices, axes))
+    numbers = sum(
+        index.astype(np.intp) * steps[axis] for index, axis in zip(indices, axes)
+    )  # a small type may overflow
     numbers = numbers.reshape(numbers.shape + (1,) * len(rest))
     for place, axis in enumerate(rest, start=1):
         length = array.shape[axis]
