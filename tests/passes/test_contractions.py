@@ -253,6 +253,14 @@ def test_gradients_of_elements_on_a_diagonal():
     same(steps, RNG.standard_normal((12, 12, 20)), words)
 
 
+def test_an_index_at_an_index():
+    def smoothed_median(x):
+        return np.quantile(x, 0.4) ** 2
+
+    same(vmap(grad(smoothed_median)), RNG.standard_normal((7, 5)))
+    same(lambda x: vmap(grad(smoothed_median))(x) ** 2, RNG.standard_normal((7, 5)))
+
+
 # ---------------------------------------------------------------------------------------------------------- precision
 
 

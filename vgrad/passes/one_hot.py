@@ -77,6 +77,8 @@ def resolved(factors, output):
         atom, own = hot
         *places, v = own
         factors.remove(hot)
+        if any([is_one_hot(other) and v in letters[:-1] for other, letters in factors]):
+            raise NoForm  # an index at an index
         found = []
         for other, letters in factors:
             if v not in letters:
