@@ -16,7 +16,7 @@ import cases
 from run import BASELINE, FOLDER, IMPLEMENTATIONS, memory, seconds
 
 SMALL = 50e-6  # below it calling dominates, and the target is wider
-MODES = (*cases.GRADIENTS, "hessian_by_input", "hessian_by_weights", "jacobian")
+MODES = (*cases.GRADIENTS, "hessian_by_input", "hessian_by_weights", "jacobian", "norms", "gram")
 COLOURS = {"vgrad": "#c0392b", "jax": "#7f8c8d", "torch": "#e67e22", "torch_compile": "#f1c40f", "autograd": "#2980b9"}
 
 
@@ -59,6 +59,8 @@ def target(key, rows, field):
         return {"start_empty": 2.0, "start_warm": 0.6, "new_batch": 0.2, "peak": 1.0, "process": 1.0}[field]
     if rows[BASELINE].get("median", 1) < SMALL:
         return 2.0
+    if mode in ("norms", "gram"):
+        return {"norms": 0.2, "gram": 0.1}[mode]
     if mode == "per_example" and workload in ("mlp", "wide_mlp", "oscillators", "chain"):
         return 0.5
     return 1.0

@@ -424,7 +424,7 @@ def plan(options):
             fixed = min(case.BATCHES) > 64  # sizes of its own: of those asked for, the ones it has
             asked = [batch for batch in options.batch if not fixed or batch in case.BATCHES]
             batches = asked or (case.BATCHES[-1:] if options.quick else case.BATCHES)
-            fitting = [b for b in batches if mode == "plain" or b * size <= options.memory_limit * GIGABYTE]
+            fitting = [b for b in batches if mode in ("plain", "norms") or b * size <= options.memory_limit * GIGABYTE]
             for batch in batches:
                 note = None if batch in fitting else f"per-example results of {batch * size / 1e9:.1f} GB: refused"
                 yield workload, mode, batch, bool(fitting) and batch == fitting[len(fitting) // 2], note

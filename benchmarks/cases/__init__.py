@@ -7,6 +7,7 @@ Every module has
     data(batch)           tuple of arrays, examples along the first axis, from a fixed seed
     loss(np, stop_gradient, weights, *example)    in NumPy's words; with a batch of examples it gives one loss for each
     torch_loss(torch, weights, *example)          the same by hand in PyTorch's words
+    CHUNKS                for norms: how many examples an implementation takes at a time that forms gradients
     flops(batch, mode)    multiplications and additions that the products need, or None where products do not count
 The Hessian and Jacobian workloads name the differentiated function `loss` as well.
 """
@@ -24,6 +25,8 @@ NAMES = (
     "hessian_input",
     "hessian_weights",
     "jacobian",
+    "norms",
+    "gram",
 )
 GRADIENTS = ("plain", "per_example", "dp_step")
 

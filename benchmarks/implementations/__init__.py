@@ -23,12 +23,22 @@ def dp_step(np, per_example_gradients, clip):
 
     def step(weights, *data):
         gradients = per_example_gradients(weights, *data)
-        squares = sum(np.sum(each**2, axis=tuple(range(1, each.ndim))) for each in gradients.values())
-        factors = np.minimum(1, clip / np.sqrt(squares))
+        factors = np.minimum(1, clip / norms(np, gradients))
         sums = {name: np.einsum("b,b...->...", factors, each) for name, each in gradients.items()}
         return {name: weights[name] - RATE / len(factors) * sums[name] for name in weights}
 
     return step
+
+
+def norms(np, gradients):
+    """The norm of each example's gradient, over all leaves."""
+    return np.sqrt(sum(np.sum(each**2, axis=tuple(range(1, each.ndim))) for each in gradients.values()))
+
+
+def gram(np, gradients):
+    """The inner products of all examples' gradients."""
+    flat = [np.reshape(each, (len(each), -1)) for each in gradients.values()]
+    return sum(each @ each.T for each in flat)
 
 
 def of_numpy_family(np, library, stop_gradient, case, mode):
@@ -46,6 +56,10 @@ def of_numpy_family(np, library, stop_gradient, case, mode):
         return for_each_example(library.grad(loss))
     if mode == "dp_step":
         return dp_step(np, for_each_example(library.grad(loss)), case.CLIP)
+    if mode == "norms":
+        return lambda weights, *data: norms(np, for_each_example(library.grad(loss))(weights, *data))
+    if mode == "gram":
+        return lambda weights, *data: gram(np, for_each_example(library.grad(loss))(weights, *data))
     if mode == "hessian_by_input":
         return for_each_example(library.hessian(loss, 1))
     if mode == "hessian_by_weights":

@@ -16,7 +16,20 @@ def prepare(array, threads):
 
 
 def program(case, mode):
-    return jax.jit(of_numpy_family(jnp, jax, jax.lax.stop_gradient, case, mode))
+    whole = of_numpy_family(jnp, jax, jax.lax.stop_gradient, case, mode)
+    return jax.jit(in_chunks(whole, case.CHUNKS["jax"]) if mode == "norms" else whole)
+
+
+def in_chunks(function, size):
+    """The function on so many examples at a time, one after the other: their gradients are formed."""
+
+    def chunked(weights, *data):
+        def of_one(example):
+            return function(weights, *[each[None] for each in example])[0]
+
+        return jax.lax.map(of_one, data, batch_size=size)
+
+    return chunked
 
 
 wait = jax.block_until_ready

@@ -3,7 +3,7 @@
 import torch
 from torch.func import grad, hessian, jacrev, vmap
 
-from implementations import RATE
+from implementations import RATE, gram
 
 
 def version():
@@ -30,6 +30,13 @@ def program(case, mode):
         sums = {name: torch.einsum("b,b...->...", factors, each) for name, each in gradients.items()}
         return {name: weights[name] - RATE / len(factors) * sums[name] for name in weights}
 
+    if mode == "norms":
+        one = lambda weights, *example: sum(torch.sum(g**2) for g in grad(loss)(weights, *example).values())
+        return lambda weights, *data: torch.sqrt(
+            vmap(one, (None, *(0 for _ in data)), chunk_size=case.CHUNKS["torch"])(weights, *data)
+        )
+    if mode == "gram":
+        return lambda weights, *data: gram(torch, for_each_example(grad(loss))(weights, *data))
     if mode == "dp_step":
         return dp_step
     if mode == "plain":
