@@ -148,3 +148,22 @@ def test_sums_of_slices_that_overlap_and_of_negative_zeros():
     same(grad(loss), np.arange(4.0))
     got, wanted = jit(grad(zeros))(np.ones(4)), grad(zeros)(np.ones(4))
     np.testing.assert_array_equal(np.signbit(got), np.signbit(wanted))
+
+
+def test_expressions_that_are_asked_for_in_memory_after_others_read_them():
+    """Sums over an axis of length 1, and single transposes, are views of expressions."""
+
+    def sums(x, y):
+        moved = x + 1
+        return np.sum(moved**2), y @ np.sum(moved, axis=1), np.cumsum(np.sum(2 * moved, axis=1), axis=0)
+
+    def contracted(x, y):
+        made = np.einsum("aik,aij->ajk", x, y.T[:, None, :1]).reshape(12, 6)
+        return np.sum(made**2, axis=0), y @ made
+
+    def transposed(x, y):
+        moved = y + 1
+        return np.sum(moved**2, axis=0), np.einsum("ij->ji", moved) @ np.tanh(y), np.max(moved)
+
+    for function in (sums, contracted, transposed):
+        same(function, RNG.standard_normal((12, 1, 6)), RNG.standard_normal((20, 12)))

@@ -91,7 +91,8 @@ def fuse(actions, labels):
     roots = [action for action in actions if isinstance(action, Root)]
     for action in actions:
         if isinstance(action, Root):
-            place_root(action, places, labels)
+            if action.place is None:
+                place_root(action, places, labels)
         else:
             step = Step(len(places), action)
             action.place = step
@@ -110,6 +111,8 @@ def place_root(root, places, labels):
     needs = set()
     for value, _ in root.reads:
         if value.root is not None:
+            if value.root.place is None:  # a later action asked for it in memory
+                place_root(value.root, places, labels)
             needs.add(value.root.place)
         else:
             needs.update([each.place for each in value.producers])
