@@ -10,6 +10,7 @@ import threading
 import numpy as np
 import pytest
 
+from vgrad import jit
 from vgrad.compiler import build, cache
 from vgrad.compiler.build import KernelSource
 from vgrad.config import config
@@ -279,3 +280,12 @@ def test_a_cache_that_cannot_be_written_gives_a_warning_and_code(tmp_path):
     x = np.zeros(1, np.int64)
     call(address, x)
     assert x[0] == 300
+
+
+def test_products_are_not_reordered():
+    """(x * a) * b is not x * (a * b): the product of the constants may leave the range."""
+    scaled = jit(lambda x: x * np.float32(1e30) * np.float32(1e30))
+    x = np.full(40, 1e-30, np.float32)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(scaled(x), x * np.float32(1e30) * np.float32(1e30))
+        np.testing.assert_array_equal(scaled(0 * x), 0 * x)

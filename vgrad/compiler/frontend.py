@@ -22,9 +22,7 @@ from numba import types
 from numba.core import bytecode, callconv, cpu, funcdesc, interpreter, lowering, ssa, transforms, typed_passes
 from numba.core.compiler import Flags
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.cpu_options import FastMathOptions
 from numba.core.extending import _Intrinsic
-from numba.core.fastmathpass import rewrite_module
 from numba.core.imputils import builtin_registry as implementations
 from numba.core.ir_utils import build_definitions
 from numba.core.targetconfig import ConfigStack
@@ -52,7 +50,9 @@ SCALARS = {
 KINDS = SCALARS | {"*" + kind: types.CPointer(type_) for kind, type_ in SCALARS.items()} | {None: types.none}
 NAMES = {str(type_): type_ for type_ in SCALARS.values()} | {"nan": float("nan"), "inf": float("inf")}
 LONG = 40  # instructions of a loop, before it is optimised
-FAST_MATH = FastMathOptions({"contract", "reassoc"})  # NaN, Inf and the sign of zero are values
+# What LLVM may do. Sums may be added in another order; products not: (0 * 1e30) * 1e30 is 0, 0 * (1e30 * 1e30) is NaN.
+# NaN, Inf and the sign of zero are values.
+FLAGS = {"fadd": ("contract", "reassoc"), "fsub": ("contract", "reassoc"), "fmul": ("contract",)}
 
 
 class Typing(BaseContext):
@@ -149,8 +149,6 @@ class PlainCalls(callconv.BaseCallConv):
 class Lowering(cpu.CPUContext):
     """Numba's typed IR to LLVM IR."""
 
-    fastmath = FAST_MATH
-
     def init(self):
         self.is32bit = False
         self._internal_codegen = None
@@ -199,13 +197,21 @@ typing_context = Typing()
 lowering_context = Lowering(typing_context)
 
 
+def allow_fusion(module):
+    """Set FLAGS on the module's arithmetic."""
+    for function in module.functions:
+        for block in function.blocks:
+            for instruction in block.instructions:
+                if not getattr(instruction, "flags", True):
+                    instruction.flags.extend(FLAGS.get(instruction.opname, ()))
+
+
 @global_compiler_lock
 def lower(function, operand_types, result_type, module, noalias):
     """Add `function` to the llvmlite.ir `module` under its own name; returns it there."""
     flags = Flags()
     flags.noalias = noalias
     flags.error_model = "numpy"
-    flags.fastmath = FAST_MATH
     identity = bytecode.FunctionIdentity.from_function(function)
     with ConfigStack().enter(flags):
         # Of Numba's passes those that make typed IR. Without reference counts the lifetimes of variables do not matter.
@@ -310,7 +316,7 @@ def kernel_ir(text, kinds, entry):
         arguments.append(builder.inttoptr(value, argument.type) if pointer else value)
     builder.call(kernel, arguments)
     builder.ret_void()
-    rewrite_module(module, FAST_MATH)
+    allow_fusion(module)
     two_vectors_at_a_time(module, kernel)
     return module
 
@@ -341,5 +347,5 @@ def module_ir(text, entries, suffix):
 
     for name in signatures:
         meaning_here(name)
-    rewrite_module(module, FAST_MATH)
+    allow_fusion(module)
     return module
