@@ -236,7 +236,10 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     step = div(delta, steps) if steps > 0 else np.full(type_of(delta).shape, np.nan, type_of(delta).dtype)
     real = np.zeros((), type_of(delta).dtype).real.dtype
     count = np.arange(num, dtype=real).reshape((-1,) + (1,) * type_of(start).ndim)
-    values = add(mul(count, step if steps > 0 else delta), start)
+    if steps > 0 and isinstance(delta, Tracer):  # halves and quarters of the way are exact, also if fused when compiled
+        values = add(mul(count / real.type(steps), delta), start)
+    else:
+        values = add(mul(count, step if steps > 0 else delta), start)
     if endpoint and num > 1:  # exactly stop, whatever rounding gives
         values = concatenate([slice_axis(values, 0, 0, num - 1), expand_dims(stop, 0)])
     if wanted.kind in "iu":
