@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vgrad import grad, lax, make_jaxpr
+from vgrad import grad, lax, make_jaxpr, tree, vmap
 from vgrad.compiler.assemble import plan_program
 from vgrad.compiler.programs import opened
 
@@ -28,6 +28,20 @@ def mlp_loss(params, x, y):
     for weights, bias in hidden:
         x = np.maximum(x @ weights + bias, 0)
     return np.mean((x @ w + b - y) ** 2)
+
+
+def private_step(params, x, y):
+    """The sum of clipped gradients of the examples, as users write it."""
+    grads = tree.leaves(vmap(grad(mlp_loss), (None, 0, 0))(params, x, y))
+    norms = np.sqrt(sum([np.sum(g**2, axis=tuple(range(1, g.ndim))) for g in grads]))
+    return [np.einsum("b,b...->...", np.minimum(1, 1 / norms), g) for g in grads]
+
+
+def recurrent_loss(w, u, x):
+    def step(h, row):
+        return np.tanh(row @ w + h @ u), None
+
+    return np.sum(lax.scan(step, np.zeros(len(u)), x)[0] ** 2)
 
 
 def running(x):
@@ -60,5 +74,7 @@ PROGRAMS = {
     "softmax": (softmax, (X,)),
     "layer_norm_gradient": (grad(layer_norm_loss, (0, 1, 2)), (ROW, ROW, X)),
     "mlp_gradient": (grad(mlp_loss), (mlp_params(), *mlp_data(16))),
+    "private_step": (private_step, (mlp_params()[2:], X[:16, :64], np.ones((16, 10)))),
+    "recurrent_gradient": (grad(recurrent_loss, (0, 1)), (np.ones((8, 16)), np.ones((16, 16)), np.ones((20, 8)))),
     "scan": (running, (np.ones((20, 8)),)),
 }
