@@ -16,7 +16,7 @@ class Buffer:
     size    elements
     """
 
-    __slots__ = ("kind", "number", "dtype", "size", "offset", "first", "last", "row", "behind")
+    __slots__ = ("kind", "number", "dtype", "size", "offset", "behind")
 
     def __init__(self, kind, dtype, size, number=None):
         self.kind = kind
@@ -24,8 +24,6 @@ class Buffer:
         self.size = size
         self.number = number
         self.offset = 0
-        self.first = self.last = None  # positions in the program between which an arena buffer is needed
-        self.row = None  # elements per example, for lane scratch
         self.behind = ()  # the buffers that a slot may point to
 
     def __repr__(self):

@@ -262,7 +262,6 @@ class Emitter:
         if array is None:
             sizes = [self.kernel.sizes[axis] for axis in self.inner]
             buffer = Buffer("lane", root.value.dtype, math.prod(sizes))
-            buffer.row = 0
             axes = self.kernel.axes[root]
             strides, step = {}, 1
             for axis in reversed(self.inner):

@@ -7,7 +7,7 @@ stays a contraction (see contractions), and no flat vector of them is formed.
 
 from typing import NamedTuple
 
-from vgrad.core.interpreter import EVALUATE, installed
+from vgrad.core.interpreter import EVALUATE
 from vgrad.core.jaxpr import Literal
 from vgrad.core.types import type_of
 from vgrad.passes.contractions import expands
@@ -34,13 +34,8 @@ class Parts(NamedTuple):
 
 def apart(jaxpr):
     """The program with concatenations of what is best kept as contractions taken apart."""
-    if not worthwhile(jaxpr):
-        return jaxpr
-    writing = Apart(worthwhile(jaxpr))
-    inputs = [writing.input(type_) for type_ in jaxpr.input_types]
-    with installed(writing):
-        outputs = writing.run(jaxpr, inputs)
-        return writing.finish(inputs, outputs)[0]
+    concatenations = worthwhile(jaxpr)
+    return Apart(concatenations).program(jaxpr) if concatenations else jaxpr
 
 
 def worthwhile(jaxpr):
@@ -79,8 +74,7 @@ class Apart(Rewriting):
             if any([isinstance(operand, Parts) for operand in operands]):
                 output = self.by_parts(equation, operands)
             if output is None:
-                operands = [self.joined(operand) for operand in operands]
-                output = self.process(equation.primitive, operands, equation.params)
+                output = self.anew(equation, [self.joined(operand) for operand in operands])
             self.values.update(zip(equation.outputs, output if equation.primitive.multiple_outputs else (output,)))
         return [self.joined(self.read(output)) for output in jaxpr.outputs]
 

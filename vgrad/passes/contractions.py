@@ -6,7 +6,7 @@ A *form* is what a value is: a sum of terms, each a number times a product of ar
 those of einsum; letters that the value's axes do not have are summed. The gradient of a weight for every example,
 `bti,bto->bio`, is a form; so are its square, its sum over examples weighted by clip factors, its product with a vector.
 For every value that has a form and is larger than its factors, the pass decides whether it is formed, or lives on in
-the forms of what is made of it: by what each choice costs all its consumers (`Component.decide`). Values that are no
+the forms of what is made of it: by what each choice costs all its consumers (`Contractions.decide`). Values that are no
 larger than their factors are always formed, and cut the program in small components that are decided one by one.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vgrad.core.interpreter import EVALUATE, installed
+from vgrad.core.interpreter import EVALUATE
 from vgrad.core.jaxpr import Literal
 from vgrad.core.types import type_of
 from vgrad.passes import one_hot
@@ -142,7 +142,7 @@ class Lifted:
     base        whether those who use it see it as an array, not by its form
     """
 
-    __slots__ = ("equation", "var", "required", "settled", "base", "form", "component")
+    __slots__ = ("equation", "var", "required", "settled", "base", "form")
 
     def __init__(self, equation, settled):
         self.equation = equation
@@ -150,7 +150,6 @@ class Lifted:
         self.required = False
         self.settled = self.base = settled
         self.form = None
-        self.component = None
 
 
 class Choice(NamedTuple):
@@ -211,7 +210,7 @@ class Contractions:
             raise NoForm
         if equation.primitive.name == "scatter" and equation.params["kind"] == "add" and output.dtype.kind == "f":
             operand, updates, *indices = equation.operands
-            if not self.is_zero(operand) or any([isinstance(index, Literal) for index in indices]):
+            if not is_zero(operand, self.definitions) or any([isinstance(index, Literal) for index in indices]):
                 raise NoForm
             form = self.form_of(updates)
             return one_hot.lift_scatter(self.letters, form, indices, self.constants, equation.params, output)
@@ -224,13 +223,6 @@ class Contractions:
             raise NoForm
         form = rule(self.letters, forms, equation.params, output)
         return form._replace(squares=SQUARES, magnitude=False) if square else form
-
-    def is_zero(self, operand):
-        """Whether an operand is zeros."""
-        made = self.definitions.get(operand)
-        if made is not None and made.primitive.name == "broadcast_in_dim":
-            operand = made.operands[0]
-        return isinstance(operand, Literal) and operand.value == 0
 
     def form_of(self, operand):
         lifted = self.lifted.get(operand)
@@ -351,6 +343,14 @@ def precise(lifted):
     return form
 
 
+def is_zero(operand, definitions):
+    """Whether an operand is zeros. `definitions`: {variable: the equation that makes it}."""
+    made = definitions.get(operand)
+    if made is not None and made.primitive.name == "broadcast_in_dim":
+        operand = made.operands[0]
+    return isinstance(operand, Literal) and operand.value == 0
+
+
 def expands(equation):
     """Whether an equation makes something larger than what it is made of: an outer product, for every example."""
     name = equation.primitive.name
@@ -384,8 +384,7 @@ class Writing(Rewriting):
             if lifted is not None and lifted.var not in formed:
                 continue
             if lifted is None or all([self.is_base(operand) for operand in equation.operands]):
-                operands = [self.read(operand) for operand in equation.operands]
-                output = self.process(equation.primitive, operands, equation.params)
+                output = self.anew(equation, [self.read(operand) for operand in equation.operands])
                 self.values.update(zip(equation.outputs, output if equation.primitive.multiple_outputs else (output,)))
             else:
                 self.values[lifted.var] = self.value_of_form(lifted)
@@ -457,10 +456,6 @@ def contracted(jaxpr):
         return jaxpr
     plan = Contractions(jaxpr)
     if plan.changes():
-        writing = Writing(plan)
-        inputs = [writing.input(type_) for type_ in jaxpr.input_types]
-        with installed(writing):
-            outputs = writing.run(jaxpr, inputs)
-            jaxpr = drop_unused(share_equal(writing.finish(inputs, outputs)[0]))
+        jaxpr = drop_unused(share_equal(Writing(plan).program(jaxpr)))
     jaxpr.memo["contractions"] = plan.choices
     return jaxpr

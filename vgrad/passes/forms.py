@@ -101,8 +101,8 @@ class Letters:
         terms = tuple([Term(t.number, tuple([(a, new(own)) for a, own in t.factors])) for t in form.terms])
         return form._replace(axes=axes, terms=terms)
 
-    def cut(self, forms, letter_, outer):
-        """The forms with a letter cut in two, of which the outer one has the size `outer`."""
+    def cut(self, form, letter_, outer):
+        """The form with a letter cut in two, of which the outer one has the size `outer`."""
         pair = (self.new(outer), self.new(self.sizes[letter_] // outer))
 
         def cut_factor(atom, own):
@@ -112,12 +112,9 @@ class Letters:
             shape = (*atom.shape[:place], *[self.sizes[x] for x in pair], *atom.shape[place + 1 :])
             return of_index(atom, place, shape, reshaped), (*own[:place], *pair, *own[place + 1 :])
 
-        made = []
-        for form in forms:
-            axes = [tuple([y for x in axis for y in (pair if x == letter_ else (x,))]) for axis in form.axes]
-            terms = [Term(t.number, tuple([cut_factor(*factor) for factor in t.factors])) for t in form.terms]
-            made.append(form._replace(axes=tuple(axes), terms=tuple(terms)))
-        return made
+        axes = [tuple([y for x in axis for y in (pair if x == letter_ else (x,))]) for axis in form.axes]
+        terms = [Term(t.number, tuple([cut_factor(*factor) for factor in t.factors])) for t in form.terms]
+        return form._replace(axes=tuple(axes), terms=tuple(terms))
 
     def product(self, first, names, second, other_names):
         """(form, names of its axes) of an elementwise product: axes of one name are one; length 1 broadcasts."""
@@ -135,9 +132,9 @@ class Letters:
                 x, y = first.axes[mine][place], second.axes[other][place]
                 size, other_size = self.sizes[x], self.sizes[y]
                 if size > other_size and size % other_size == 0:
-                    (first,) = self.cut([first], x, other_size)
+                    first = self.cut(first, x, other_size)
                 elif size < other_size and other_size % size == 0:
-                    (second,) = self.cut([second], y, size)
+                    second = self.cut(second, y, size)
                 elif size != other_size:
                     raise NoForm
                 else:
@@ -207,7 +204,7 @@ class Letters:
                 if size % wanted:
                     raise NoForm
                 count = len(self.sizes)
-                (form,) = self.cut([form], x, wanted)
+                form = self.cut(form, x, wanted)
                 letters[place : place + 1] = [count, count + 1]
             axes.append(tuple(axis))
         return form._replace(axes=tuple(axes))

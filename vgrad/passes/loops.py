@@ -12,7 +12,7 @@ The order of the additions changes, nothing else.
 
 from vgrad.core.jaxpr import Equation, Jaxpr, Literal, Var
 from vgrad.core.types import ArrayType
-from vgrad.passes.contractions import expands
+from vgrad.passes.contractions import expands, is_zero
 from vgrad.passes.pipeline import simplified
 from vgrad.passes.prune import drop_unused
 from vgrad.primitives.broadcasting import reduce_sum
@@ -27,24 +27,19 @@ def lift_from_loops(jaxpr):
     """The program with scans that do step by step only what they must."""
     if not any([equation.primitive.name == "scan" for equation in jaxpr.equations]):
         return jaxpr
-    equations, constants, zeros = [], list(jaxpr.constants), set()
+    equations, constants, definitions = [], list(jaxpr.constants), {}
     for equation in jaxpr.equations:
         if equation.primitive.name != "scan":
             equations.append(equation)
-            if equation.primitive.name == "broadcast_in_dim" and is_zero(equation.operands[0]):
-                zeros.add(equation.outputs[0])
+            definitions.update(dict.fromkeys(equation.outputs, equation))
             continue
-        loop = Loop(equation, zeros)
+        loop = Loop(equation, definitions)
         loop.take_out_invariants()
         loop.take_out_products()
         loop.take_out_accumulations()
         equations += loop.equations()
         constants += loop.constants
     return drop_unused(Jaxpr(jaxpr.inputs, equations, jaxpr.outputs, constants))
-
-
-def is_zero(atom):
-    return isinstance(atom, Literal) and atom.value == 0
 
 
 class Loop:
@@ -56,12 +51,12 @@ class Loop:
     before, after               equations outside
     """
 
-    __slots__ = ("equation", "zeros", "length", "consts", "carries", "slices", "results", "stacks", "body", "constants",
-                 "before", "after", "changed")  # fmt: skip
+    __slots__ = ("equation", "definitions", "length", "consts", "carries", "slices", "results", "stacks", "body",
+                 "constants", "before", "after", "changed")  # fmt: skip
 
-    def __init__(self, equation, zeros):
+    def __init__(self, equation, definitions):
         self.equation = equation
-        self.zeros = zeros  # variables outside that are
+        self.definitions = definitions  # of variables outside
         params = equation.params
         self.length = params["length"]
         body = simplified(params["jaxpr"])
@@ -197,7 +192,7 @@ class Loop:
                     total = Equation(reduce_sum, [stacked[operand]], {"axes": axes}, [output], source.source)
             if total is None:
                 continue
-            if start in self.zeros:
+            if is_zero(start, self.definitions):
                 total.outputs = (outside,)
                 self.after.append(total)
             else:

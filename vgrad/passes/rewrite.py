@@ -61,10 +61,18 @@ class Rewriting(Stage):
     def source(self):
         return self.current
 
+    def program(self, jaxpr):
+        """The program, rewritten."""
+        self.given = {id(array): (var, array) for var, array in jaxpr.constants}
+        inputs = [self.input(type_) for type_ in jaxpr.input_types]
+        with installed(self):
+            result, outer_values = self.finish(inputs, self.run(jaxpr, inputs))
+        assert not outer_values, "a program under simplification closes over a tracer"
+        return result
+
     def run(self, jaxpr, inputs):
         """The outputs of the program; what takes an equation's place keeps its source."""
         values = {**dict(jaxpr.constants), **dict(zip(jaxpr.inputs, inputs))}
-        self.given = {id(array): (var, array) for var, array in jaxpr.constants}
 
         def read(atom):
             return atom.value if isinstance(atom, Literal) else values[atom]
@@ -183,13 +191,4 @@ def with_rules(rules):
         pattern, names = pattern_of(rule)
         table.setdefault(pattern.primitive, []).append((rule, pattern, names))
 
-    def simplify(jaxpr):
-        rewriting = Rewriting(EVALUATE, table)
-        inputs = [rewriting.input(type_) for type_ in jaxpr.input_types]
-        with installed(rewriting):
-            outputs = rewriting.run(jaxpr, inputs)
-            result, outer_values = rewriting.finish(inputs, outputs)
-        assert not outer_values, "a program under simplification closes over a tracer"
-        return result
-
-    return simplify
+    return lambda jaxpr: Rewriting(EVALUATE, table).program(jaxpr)
