@@ -375,12 +375,47 @@ def write_product(part, region):
     for number_, (count, *strides) in enumerate(product.loops):
         count = (0, part.unit) if part.how == number_ else count
         loops.append((count, *[stride * size for stride in strides]))
+    if product.gathering is not None:
+        return write_product_of_windows(part, region, places, loops)
     return runtime.gemm_step(
         blas.gemm(product.c.dtype.name), product.c.dtype.name, (0, part.unit) if part.how == "m" else product.m,
         (0, part.unit) if part.how == "n" else product.n, (0, part.unit) if part.how == "k" else product.k, *places,
         product.lda, product.ldb, product.ldc, transpose_a=product.transpose_a, transpose_b=product.transpose_b,
         accumulate=bool(part.partial), batch=tuple(loops),
     )  # fmt: skip
+
+
+def write_product_of_windows(part, region, places, loops):
+    product, gathering = part.product, part.product.gathering
+    size = product.c.dtype.itemsize
+    left, right = places[:2]
+    source, other = (left, right) if gathering.on_left else (right, left)
+    if not gathering.on_left:
+        loops = [(count, of_b, of_a, of_c) for count, of_a, of_b, of_c in loops]
+    own, others = ("m", "n") if gathering.on_left else ("n", "m")
+    lines = "k" if gathering.summed else own
+    count = {"m": product.m, "n": product.n, "k": product.k}
+    if part.how in count:
+        count[part.how] = (0, part.unit)
+    transposed, distance = (
+        (product.transpose_b, product.ldb) if gathering.on_left else (product.transpose_a, product.lda)
+    )
+    other_step = c_step = 0
+    if gathering.summed:
+        other_step = distance if transposed != gathering.on_left else 1
+    else:
+        c_step = product.ldc if gathering.on_left else 1
+    scratch = Reference(runtime.SCRATCH, region.offsets[gathering.scratch])
+    return runtime.windows_step(
+        product.c.dtype.name, gathering.on_left, gathering.columns, gathering.summed, count[lines], gathering.length,
+        count[others], gathering.block, transposed, distance, product.ldc, bool(part.partial), other_step * size,
+        c_step * size, source, other, places[2], scratch, loops, in_bytes(gathering.lines, size),
+        in_bytes(gathering.along, size),
+    )  # fmt: skip
+
+
+def in_bytes(axes, size):
+    return [(count, stride * size) for count, stride in axes]
 
 
 def write_host(call, context):

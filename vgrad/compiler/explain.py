@@ -107,6 +107,8 @@ class Explanation:
         repeats = "".join([f", {loop[0]} times" for loop in product.loops])
         how = "its loop" if isinstance(part.how, int) else part.how
         cut = "not cut" if how is None else f"cut along {how}"
+        if product.gathering is not None:
+            cut += f"; windows gathered {product.gathering.block} at a time"
         yield f"product {product.spec}: {c} = {a} {b}, {sizes}{repeats}; {cost(product.flops, product.bytes)}; {cut}"
         yield from [INDENT + line for line in by_source([product.equation])]
 

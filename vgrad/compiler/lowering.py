@@ -580,6 +580,7 @@ def lower_pad(lowering, equation, operands):
     var = equation.outputs[0]
     target = lowering.target_for(var)
     labels = lowering.labels.new(var.type.shape)
+    labels = tuple([own if width == (0, 0, 0) else new for own, new, width in zip(operand.labels, labels, widths)])
     spread = View(filling, var.type.shape, lambda index: (), labels)
     fill = lowering.copy_to(convert_value(lowering, spread, var.type.dtype), target)
     offset, strides, shape, starts = 0, [], [], []
@@ -600,8 +601,7 @@ def lower_pad(lowering, equation, operands):
     inner_labels = [own if a == b else new for own, new, a, b in zip(operand.labels, labels, operand.shape, shape)]
     inner = View(operand, tuple(shape), pull, tuple(inner_labels))
     part = lowering.copy_to(inner, target.window(tuple(shape), tuple(strides), offset), after=(fill,))
-    kept = tuple([own if widths[axis] == (0, 0, 0) else labels[axis] for axis, own in enumerate(operand.labels)])
-    return Stored(target, kept, (fill, part))
+    return Stored(target, labels, (fill, part))
 
 
 def lower_sum_of_pads(lowering, equation, pads):

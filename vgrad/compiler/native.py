@@ -60,6 +60,7 @@ from vgrad.compiler.runtime import (
     TICKET,
     TICKET_UNIT,
     VECTORCALL,
+    WINDOWS,
     WORDS,
     ZERO,
 )
@@ -361,6 +362,8 @@ def run_steps(step, end, bases, scratch, start, stop, words, services):
             run_kernel(step, bases, scratch, start, stop, words)
         elif opcode == GEMM:
             run_gemm(step, bases, scratch, start, stop, services)
+        elif opcode == WINDOWS:
+            call(load(step + 16), step, bases, scratch, start, stop, services)
         elif opcode == FILL:
             size = load(step + 40) + load(step + 48) * (stop - start)
             zero_memory(address_of(step + 16, bases, scratch, start), size)

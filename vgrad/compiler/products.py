@@ -9,6 +9,7 @@ import math
 
 from vgrad.compiler.arrays import Array
 from vgrad.compiler.values import ZERO, Stored, View
+from vgrad.compiler.windows import Gathering, lines_of, overlaps
 from vgrad.core.jaxpr import Equation, Var
 from vgrad.core.types import ArrayType
 from vgrad.primitives.broadcasting import convert
@@ -16,6 +17,7 @@ from vgrad.primitives.contraction import contract, distinct, join, split
 
 BLAS_DTYPES = {"float32", "float64", "complex64", "complex128"}
 LARGE = 1 << 18  # bytes of a matrix that not every thread should read as a whole
+FEW = 48  # terms of a sum: fewer are not worth adding to a large matrix
 LEAST = 64  # multiplications per matrix below which a loop in a kernel is as good
 
 
@@ -25,10 +27,17 @@ class Product:
     loops       ((length, stride of a, stride of b, stride of c), ...), outer first
     partitions  (label, extent, what) for every way to cut it in parts: what is "m", "n", "k", or the loop's number
     sums        whether a loop runs over summed axes: all its steps add to the same C
+    gathering   how windows are gathered, if an operand is windows: that one's strides are not a matrix's
+    apart       whether a part of its sums is too short to be worth adding to all of C: better it sees many rows at once
     """
 
     __slots__ = ("a", "b", "c", "m", "n", "k", "lda", "ldb", "ldc", "transpose_a", "transpose_b", "loops", "needs",
-                 "partitions", "sums", "spec", "place", "equation")  # fmt: skip
+                 "partitions", "sums", "spec", "place", "equation", "gathering", "apart")  # fmt: skip
+
+    def __init__(self, spec, needs):
+        self.spec, self.needs = spec, needs
+        self.place = self.gathering = self.equation = None
+        self.sums = self.apart = False
 
     @property
     def flops(self):
@@ -37,7 +46,12 @@ class Product:
     @property
     def bytes(self):
         size = self.a.dtype.itemsize
-        return size * (self.a.size + self.b.size + 2 * self.c.size)
+        return size * (memory_of(self.a) + memory_of(self.b) + 2 * self.c.size)
+
+
+def memory_of(array):
+    """The elements of memory that an array reaches; for windows they are fewer than its elements."""
+    return min(array.size, array.buffer.size)
 
 
 def sizes_of(equation):
@@ -131,6 +145,11 @@ def lower_product(lowering, equation, operands):
     needs = [need for operand in operands for need in lowering.needs_of(operand)]
     letters = [[x for x in own if sizes[x] != 1] for own in (left, right, output)]
     strides = [letter_strides(own, array, sizes) for own, array in zip((left, right), arrays)]
+    for side in (0, 1):
+        if overlaps(arrays[side]):
+            value = product_of_windows(lowering, equation, operands, arrays, letters, strides, sizes, label_of, side)
+            if value is not None:
+                return value
     wanted = lowering.targets.get(var)
     target = lowering.target_for(var)
     result, result_strides = target, letter_strides(output, target, sizes)
@@ -147,16 +166,18 @@ def lower_product(lowering, equation, operands):
             found = layout(letters, (*strides, result_strides), sizes)
         view_strides = tuple([result_strides.get(x, 0) for x in output])
         result = Array(result.buffer, tuple([sizes[x] for x in output]), view_strides)
-    product = Product()
+    product = Product(equation.params["spec"], tuple(needs))
     product.a, product.b = arrays
     product.c = result
-    product.needs = tuple(needs)
-    product.spec = equation.params["spec"]
-    product.place = None
     assign(product, found, sizes, label_of, (*strides, result_strides))
     if sums and not product.loops:
         k = found[3]
         product.partitions.insert(0, (label_of[k[0]], sizes[k[0]], "k"))
+    return product_value(lowering, product, output, result, target, wanted, label_of, sizes)
+
+
+def product_value(lowering, product, output, result, target, wanted, label_of, sizes):
+    """The value that a product makes in the array `result`, brought to its target if that is wanted."""
     lowering.actions.append(product)
     labels = tuple([None if sizes[x] == 1 else label_of[x] for x in output])
     value = Stored(result, labels, (product,))
@@ -164,6 +185,64 @@ def lower_product(lowering, equation, operands):
         root = lowering.copy_to(value, wanted)
         value = Stored(wanted, labels, (root,))
     return value
+
+
+def product_of_windows(lowering, equation, operands, arrays, letters, strides, sizes, label_of, side):
+    """The value of a product one of whose operands is windows, which it gathers itself; None if it cannot."""
+    (own, other), output = (letters[side], letters[1 - side]), letters[2]
+    found = lines_of((own, other, output), strides[side], sizes)
+    columns = [x for x in other if x not in own]
+    if found is None or not columns:
+        return None
+    lines, along, summed = found
+    (k, m), batch = (lines, along) if summed else (along, lines), [x for x in own if x in other and x in output]
+    var, source, given = equation.outputs[0], strides[side], strides[1 - side]
+    needs = [lowering.needs_of(operand) for operand in operands]
+    n = sorted(columns, key=lambda x: -given[x])
+    array = arrays[1 - side]
+    if not merged(k, sizes, given) or not merged(n, sizes, given) or matrix_step(given, k, n, sizes) is None:
+        letters_here = split(equation.params["spec"])[0][1 - side]
+        array, copy, given = copied(lowering, operands[1 - side], letters_here, batch + k + n, sizes)
+        needs[1 - side] = (copy,)
+    wanted = lowering.targets.get(var)
+    result = target = lowering.target_for(var)
+    places = letter_strides(split(equation.params["spec"])[1], target, sizes)
+    if not (merged(m, sizes, places) and merged(n, sizes, places)) or matrix_step(places, m, n, sizes) is None:
+        order = batch + m + n
+        whole = lowering.allocate(tuple([sizes[x] for x in order]), var.type.dtype)
+        places = dict(zip(order, whole.strides))
+        strides_of_result = tuple([places.get(x, 0) for x in split(equation.params["spec"])[1]])
+        result = Array(whole.buffer, var.type.shape, strides_of_result)
+    product = Product(equation.params["spec"], tuple([need for each in needs for need in each]))
+    swapped, product.ldc = matrix_step(places, m, n, sizes)
+    transposed, distance = matrix_step(given, k, n, sizes)
+    product.gathering = Gathering(lines, along, summed, source, sizes, var.type.dtype)
+    product.gathering.on_left = not swapped
+    product.c, product.k = result, length(k, sizes)
+    if swapped:  # C' = B' W'
+        product.a, product.b = array, arrays[side]
+        product.m, product.n = length(n, sizes), length(m, sizes)
+        product.transpose_a, product.lda, product.transpose_b, product.ldb = not transposed, distance, False, 0
+    else:
+        product.a, product.b = arrays[side], array
+        product.m, product.n = length(m, sizes), length(n, sizes)
+        product.transpose_a, product.lda, product.transpose_b, product.ldb = False, 0, transposed, distance
+    loops = merge_loops(batch, sizes, *((given, source) if swapped else (source, given)), places)
+    first, second = (given, source) if swapped else (source, given)
+    product.loops = [
+        (length(x, sizes), first.get(x[-1], 0), second.get(x[-1], 0), places.get(x[-1], 0)) for x in loops
+    ]
+    product.partitions = [(label_of[x[0]], sizes[x[0]], number) for number, x in enumerate(loops)]
+    across = (label_of[n[0]], sizes[n[0]], "m" if swapped else "n")
+    if not summed:
+        product.partitions.append((label_of[m[0]], sizes[m[0]], "n" if swapped else "m"))
+    elif not batch and adds_up(sum([memory_of(each) for each in (array, arrays[side])]), target, 1):
+        product.partitions += [(label_of[k[0]], sizes[k[0]], "k"), across]
+        lines_of_one = length(k[1:], sizes)
+        product.apart = lines_of_one < FEW and result.size * result.dtype.itemsize > LARGE
+    else:
+        product.partitions.append(across)
+    return product_value(lowering, product, split(equation.params["spec"])[1], result, target, wanted, label_of, sizes)
 
 
 def own_order(letters):

@@ -8,6 +8,7 @@ from vgrad.passes.apart import apart
 from vgrad.passes.contractions import contracted
 from vgrad.passes.loops import lift_from_loops
 from vgrad.passes.pipeline import PIPELINE, Pass, run_passes
+from vgrad.passes.windows import read_windows
 
 # Operations that run one of the programs they hold, and the name of that param. Their other params are rules for
 # transformations, which are over when a program is compiled.
@@ -23,6 +24,7 @@ CALLS = {
 COMPILED = (  # what comes after the passes that every program goes through
     Pass("take out of loops what can be done at once", lift_from_loops),
     Pass("take concatenations apart", apart),
+    Pass("read windows rather than add them up", read_windows),
     Pass("keep contractions", contracted),
 )
 

@@ -25,9 +25,10 @@ class Part:
                 make one of the region's
     accesses    Access for each buffer, along that axis
     partial     {buffer: kind of reduction}: results that are complete only when all examples have been seen
+    alone       whether it joins its like only, which take all their rows at once
     """
 
-    __slots__ = ("place", "emitted", "product", "label", "extent", "how", "unit", "accesses", "partial", "seconds")
+    __slots__ = ("place", "emitted", "product", "label", "extent", "how", "unit", "accesses", "partial", "alone", "seconds")
 
     def __init__(self, place, content, option, labels):
         self.place = place
@@ -38,6 +39,7 @@ class Part:
             self.unit = content.unit
             self.accesses = content.accesses
             self.partial = {buffer: kind for buffer, (kind, _) in content.partial.items()}
+            self.alone = False
             self.seconds = max(content.flops * PER_OPERATION, content.bytes * PER_BYTE) + PER_STEP
         else:
             self.emitted, self.product = None, content
@@ -46,7 +48,15 @@ class Part:
                 self.unit = cut_length(content, self.how) // self.extent
             self.accesses = product_accesses(content, self.how, self.unit)
             self.partial = {content.c.buffer: "sum"} if content.sums or self.how == "k" else {}
+            self.alone = content.apart and self.how == "k"
             self.seconds = max(content.flops * PER_FLOP, content.bytes * PER_BYTE) + PER_STEP
+
+
+    def scratch(self):
+        """The buffers in a lane's scratch that are this part's own."""
+        if self.emitted is not None:
+            return [buffer for buffer, _ in self.emitted.references if buffer.kind == "lane"]
+        return [] if self.product.gathering is None else [self.product.gathering.scratch]
 
 
 def product_accesses(product, how, unit):
@@ -74,6 +84,10 @@ def product_row(product, how, unit, position):
     """Elements between one example's part of operand `position` (1 a, 2 b, 3 c) and the next one's; 0 if shared."""
     if how is None:
         return 0
+    gathering = product.gathering
+    if gathering is not None and position == (1 if gathering.on_left else 2) and how in ("m", "n", "k"):
+        along_lines = "k" if gathering.summed else ("m" if gathering.on_left else "n")
+        return gathering.step if how == along_lines else 0
     if how == "n":
         return (0, product.ldb if product.transpose_b else 1, 1)[position - 1] * unit
     if how == "k":
@@ -103,13 +117,14 @@ class Region:
     rows        {buffer: elements of one example}, for buffers that are as large as a tile
     """
 
-    __slots__ = ("parts", "label", "extent", "written", "read", "lanes", "tile", "offsets", "rows", "lane_bytes",
+    __slots__ = ("parts", "label", "extent", "alone", "written", "read", "lanes", "tile", "offsets", "rows", "lane_bytes",
                  "block", "partial")  # fmt: skip
 
     def __init__(self, part):
         self.parts = [part]
         self.label = part.label
         self.extent = part.extent
+        self.alone = part.alone
         self.written = {}
         self.read = {}
         self.note(part)
@@ -131,6 +146,8 @@ class Region:
     def accepts(self, part):
         """Whether the part may run tile by tile behind the others."""
         if part.label is None or part.label != self.label or part.extent != self.extent or self.extent < 2:
+            return False
+        if self.alone != part.alone:
             return False
         for buffer, writes, row in part.accesses:
             if buffer in self.written and (row is None or self.written[buffer] != row):
@@ -173,20 +190,22 @@ class Region:
         self.offsets, self.lane_bytes = place_buffers(sizes, first, last)
 
     def least_rows(self):
-        """The rows that a tile must have, lest its products waste BLAS; 1 if they are a small part of the work."""
+        """The rows that a tile must have, lest its products waste BLAS. Those that are a small part of the work may."""
+        seconds = sum([part.seconds for part in self.parts])
         products = [part for part in self.parts if part.product is not None and part.how == "m"]
-        seconds = [sum([part.seconds for part in parts]) for parts in (products, self.parts)]
-        if not products or seconds[0] < 0.2 * seconds[1]:
-            return 1
-        return -(-LEAST_ROWS // min([part.unit for part in products]))
+        rest, units = 0.1 * seconds, []
+        for part in sorted(products, key=lambda part: part.unit):
+            rest -= part.seconds
+            if rest < 0:
+                units.append(part.unit)
+        return -(-LEAST_ROWS // units[0]) if units else 1
 
     def lifetimes(self):
         """({buffer: number of the first part that uses it}, {buffer: of the last}); what is summed is needed always."""
         first, last = {}, {}
         for number, part in enumerate(self.parts):
             used = [access.buffer for access in part.accesses]
-            if part.emitted is not None:
-                used += [buffer for buffer, _ in part.emitted.references if buffer.kind == "lane"]
+            used += part.scratch()
             for buffer in used:
                 first.setdefault(buffer, number)
                 last[buffer] = number
@@ -195,9 +214,7 @@ class Region:
         return first, last
 
     def lane_kept(self):
-        return any(
-            [buffer.kind == "lane" for part in self.parts if part.emitted for buffer, _ in part.emitted.references]
-        )
+        return any([buffer.kind == "lane" for part in self.parts for buffer in part.scratch()])
 
 
 def group(places, contents, labels):
@@ -207,7 +224,7 @@ def group(places, contents, labels):
     at each place is enough: what depends on it comes later, and what does not fit a region does not fit it grown.
     """
     found = {place: options(place, content, labels) for place, content in contents.items() if content is not None}
-    pending, done, ordered = list(places), 0, []
+    pending, done, ordered = prepared(places, found), 0, []
     while pending:
         first = next(place for place in pending if not place.ancestors & ~done)
         done |= 1 << first.number
@@ -231,6 +248,26 @@ def group(places, contents, labels):
                 done |= 1 << place.number
         pending = left
     return ordered
+
+
+def prepared(places, found):
+    """The places, those first that need nothing and do not go over the examples.
+
+    They lay out weights as products want them. Later they would cut a region in two.
+    """
+    seconds = {}
+    for parts in found.values():
+        for label in {part.label for part in parts} - {None}:
+            seconds[label] = seconds.get(label, 0) + parts[0].seconds
+    if not seconds:
+        return list(places)
+    examples = max(seconds, key=seconds.get)
+    first = [
+        place
+        for place in places
+        if place in found and not place.ancestors and all([part.label != examples for part in found[place]])
+    ]
+    return first + [place for place in places if place not in first]
 
 
 def best_option(found):

@@ -46,6 +46,7 @@ KERNEL       = 16  #                              address unit n_references n_in
 GEMM         = 17  #                              see `gemm_step`
 FILL         = 18  #                              reference bytes0 bytes1
 COPY         = 19  #                              reference reference bytes0 bytes1
+WINDOWS      = 20  #                              see `windows_step`
 # fmt: on
 
 # Words of a team's block of memory: what threads write often lies on cache lines of its own.
@@ -123,6 +124,39 @@ def gemm_step(
         *(*a, *b, *c),
         *(word for count, *strides in loops for word in (*affine(count), *strides)),
         blas.gemv(kind),  # takes the products with one row or one column
+    )
+
+
+def windows_step(
+    kind, on_left, columns, summed, count, length, others, block, transpose_other, distance, ldc, accumulate,
+    other_step, c_step, source, other, c, gathered, batch, lines, along,
+):  # fmt: skip
+    """C = W B or A W, or added to C, where W are windows: `block` of its lines at a time are gathered and multiplied.
+
+    on_left         whether W is the left operand
+    lines, along    at most four axes (count, stride in bytes) each, the last fastest: the places of the windows, and
+                    what one window sees. There are `count` lines (an int or (constant, factor)) of `length` elements.
+    columns         gather lines as columns: their elements lie closer from line to line than within one
+    summed          whether the lines are summed over; else they make rows (on the left) or columns of C
+    others          rows or columns of the other operand that make columns or rows of C: an int or (constant, factor)
+    transpose_other, distance   of the other operand, as in `gemm_step`; other_step, c_step: bytes from line to line
+    gathered        Reference to scratch for block * length elements
+    batch           at most two loops (count, stride of W, of the other, of C), strides in bytes
+    """
+
+    def four(axes):
+        return [word for axis in (*[(1, 0)] * (4 - len(axes)), *axes) for word in axis]
+
+    loops = (*batch, *[(1, 0, 0, 0)] * (2 - len(batch)))
+    return instruction(
+        WINDOWS,
+        *(native_windows(), blas.gemm(kind), GEMM_KINDS[kind], int(on_left), int(columns), int(summed)),
+        *(*affine(count), length, *affine(others), block, int(transpose_other)),
+        *(distance, ldc, int(accumulate), other_step, c_step),
+        *(*source, *other, *c, *gathered),
+        *(word for count_, *strides in loops for word in (*affine(count_), *strides)),
+        *four(lines),
+        *four(along),
     )
 
 
@@ -292,8 +326,19 @@ def services():
 @functools.cache
 def native():
     """Addresses of the native functions, by name."""
+    return compiled_texts(("native.py",), FUNCTIONS)
+
+
+@functools.cache
+def native_windows():
+    """The address of the function that runs a `windows_step`."""
+    return compiled_texts(("native.py", "native_windows.py"), {"run_windows": 6})["run_windows"]
+
+
+def compiled_texts(names, functions):
+    """{name: address} of functions in files beside this one; with how many words they take."""
     numbers = {name: value for name, value in globals().items() if name.isupper() and isinstance(value, int)}
-    text = Path(__file__).with_name("native.py").read_text(encoding="utf-8")
+    texts = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names]
     # The numbers go into the text, for the text is what the cache of object code goes by.
-    lines = "".join(f"{name} = {value}\n" for name, value in sorted(numbers.items()))
-    return build.compile_module(text + lines, {name: (["i64"] * count, "i64") for name, count in FUNCTIONS.items()})
+    lines = [f"{name} = {value}\n" for name, value in sorted(numbers.items())]
+    return build.compile_module("".join(texts + lines), {name: (["i64"] * n, "i64") for name, n in functions.items()})

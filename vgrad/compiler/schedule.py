@@ -352,16 +352,26 @@ def by_memory(kernel, root, mapping):
 
 
 def in_order(places):
-    """The places in an order in which every one comes after those it needs."""
-    done, ordered, pending = 0, [], list(places)
-    while pending:
-        later = []
-        for place in pending:
-            if place.ancestors & ~done:
-                later.append(place)
-            else:
-                ordered.append(place)
-                done |= 1 << place.number
-        assert len(later) < len(pending), "the schedule has a cycle"
-        pending = later
+    """The places as they were made, but each with all that it needs before it.
+
+    A kernel that was joined by later roots draws what these need before itself; nothing else is moved.
+    """
+    done, ordered, by_number = 0, [], {place.number: place for place in places}
+    for place in places:
+        if done >> place.number & 1:
+            continue
+        missing = [by_number[number] for number in bits_of(place.ancestors & ~done)]
+        for each in (*sorted(missing, key=lambda each: each.ancestors.bit_count()), place):
+            ordered.append(each)
+            done |= 1 << each.number
     return ordered
+
+
+def bits_of(number):
+    """The places of the ones in a number's binary form."""
+    found = []
+    while number:
+        lowest = number & -number
+        found.append(lowest.bit_length() - 1)
+        number ^= lowest
+    return found

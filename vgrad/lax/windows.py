@@ -3,6 +3,7 @@
 Relies on lax.reductions and primitives.window. No other rule is needed for derivatives or vmap.
 """
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -15,12 +16,12 @@ from vgrad.lax.reductions import recognised, reduce
 from vgrad.numpy import operands
 from vgrad.numpy.subscripts import known_value
 from vgrad.primitives.broadcasting import convert_to, permute, reduce_sum, reshape_to
-from vgrad.primitives.comparison import logical_or, select
+from vgrad.primitives.comparison import eq, gt, logical_and, logical_or, lt, ne, select
 from vgrad.primitives.contraction import contract, join, letter
 from vgrad.primitives.indexing import gather
 from vgrad.primitives.reduction import argmax, argmin, reduce_and, reduce_max, reduce_min, reduce_or, reduce_prod
-from vgrad.primitives.shape import pad, reverse
-from vgrad.primitives.window import windows
+from vgrad.primitives.shape import pad, reverse, strided_slice
+from vgrad.primitives.window import window_counts, windows
 
 __all__ = [
     "ConvDimensionNumbers",
@@ -125,10 +126,11 @@ def reduce_window(
     }
     reduced = tuple(range(rank, rank + len(axes)))
 
+    def padded(leaf, filling):
+        return pad(leaf, filling, widths=widths) if any([width != (0, 0, 0) for width in widths]) else leaf
+
     def windows_of(leaf, filling):
-        if any([width != (0, 0, 0) for width in widths]):
-            leaf = pad(leaf, filling, widths=widths)
-        return windows(leaf, **params)
+        return windows(padded(leaf, filling), **params)
 
     initial = [convert_to(operands.operand(value), type_of(leaf).dtype) for value, leaf in zip(initial, leaves)]
     primitive = None
@@ -136,9 +138,14 @@ def reduce_window(
         primitive = recognised(lambda *pair: [computation(*[tree.unflatten(structure, [x]) for x in pair])], leaves)
     if primitive is not None:
         neutral = NEUTRAL[primitive](type_of(leaves[0]).dtype)
-        viewed, known = windows_of(leaves[0], neutral), known_value(initial[0])
+        known = known_value(initial[0])
         if primitive in POSITIONS and known is not None and known == neutral:
-            return tree.unflatten(structure, [first_extremum(viewed, len(axes), POSITIONS[primitive])])
+            if 0 < math.prod(params["sizes"]) <= FEW:
+                found = extremum_of_slices(padded(leaves[0], neutral), COMPARISONS[primitive], **params)
+            else:
+                found = first_extremum(windows_of(leaves[0], neutral), len(axes), POSITIONS[primitive])
+            return tree.unflatten(structure, [found])
+        viewed = windows_of(leaves[0], neutral)
         return reduce(tree.unflatten(structure, [viewed]), init_value, computation, reduced)
     # what is padded takes no part: each element says whether it counts
     present = windows_of(np.ones(shape, np.bool_), False)
@@ -164,7 +171,9 @@ def highest(dtype):
     return dtype.type(np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max)
 
 
+FEW = 16  # elements of a window that are compared one slice after the other
 POSITIONS = {reduce_max: argmax, reduce_min: argmin}
+COMPARISONS = {reduce_max: gt, reduce_min: lt}
 NEUTRAL = {  # by reduction: the value that changes no result
     reduce_sum: lambda dtype: dtype.type(0),
     reduce_prod: lambda dtype: dtype.type(1),
@@ -173,6 +182,30 @@ NEUTRAL = {  # by reduction: the value that changes no result
     reduce_and: lambda dtype: np.invert(dtype.type(0)),
     reduce_or: lambda dtype: dtype.type(0),
 }
+
+
+def extremum_of_slices(x, is_better, axes, sizes, strides, dilations):
+    """The extremum of every window, the first element that attains it: a slice for each place in the window.
+
+    The comparisons are kept for the derivative, which goes to the chosen elements; a NaN is chosen before all numbers.
+    """
+    shape = type_of(x).shape
+    counts = window_counts([shape[axis] for axis in axes], sizes, strides, dilations)
+    best = None
+    for offsets in itertools.product(*map(range, sizes)):
+        start, stop, step = [0] * len(shape), list(shape), [1] * len(shape)
+        for axis, offset, dilation, stride, count in zip(axes, offsets, dilations, strides, counts):
+            start[axis], step[axis] = offset * dilation, stride
+            stop[axis] = start[axis] + max(0, (count - 1) * stride + 1)
+        found = strided_slice(x, start=tuple(start), stop=tuple(stop), step=tuple(step))
+        if best is None:
+            best = found
+            continue
+        better = is_better(found, best)
+        if type_of(x).dtype.kind == "f":
+            better = logical_or(better, logical_and(ne(found, found), eq(best, best)))
+        best = select(better, found, best)
+    return best
 
 
 def first_extremum(viewed, count, position):
