@@ -24,7 +24,9 @@ def copy_of(count):
     def copy(typing_context, to, source):
         def generate(context, builder, signature, values):
             to, source = values
-            builder.store(builder.load(pointer(builder, source, vector), align=4), pointer(builder, to, vector), align=4)
+            builder.store(
+                builder.load(pointer(builder, source, vector), align=4), pointer(builder, to, vector), align=4
+            )
             return to
 
         return types.int64(types.int64, types.int64), generate

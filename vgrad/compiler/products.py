@@ -229,9 +229,7 @@ def product_of_windows(lowering, equation, operands, arrays, letters, strides, s
         product.transpose_a, product.lda, product.transpose_b, product.ldb = False, 0, transposed, distance
     loops = merge_loops(batch, sizes, *((given, source) if swapped else (source, given)), places)
     first, second = (given, source) if swapped else (source, given)
-    product.loops = [
-        (length(x, sizes), first.get(x[-1], 0), second.get(x[-1], 0), places.get(x[-1], 0)) for x in loops
-    ]
+    product.loops = [(length(x, sizes), first.get(x[-1], 0), second.get(x[-1], 0), places.get(x[-1], 0)) for x in loops]
     product.partitions = [(label_of[x[0]], sizes[x[0]], number) for number, x in enumerate(loops)]
     across = (label_of[n[0]], sizes[n[0]], "m" if swapped else "n")
     if not summed:

@@ -28,7 +28,19 @@ class Part:
     alone       whether it joins its like only, which take all their rows at once
     """
 
-    __slots__ = ("place", "emitted", "product", "label", "extent", "how", "unit", "accesses", "partial", "alone", "seconds")
+    __slots__ = (
+        "place",
+        "emitted",
+        "product",
+        "label",
+        "extent",
+        "how",
+        "unit",
+        "accesses",
+        "partial",
+        "alone",
+        "seconds",
+    )
 
     def __init__(self, place, content, option, labels):
         self.place = place
@@ -50,7 +62,6 @@ class Part:
             self.partial = {content.c.buffer: "sum"} if content.sums or self.how == "k" else {}
             self.alone = content.apart and self.how == "k"
             self.seconds = max(content.flops * PER_FLOP, content.bytes * PER_BYTE) + PER_STEP
-
 
     def scratch(self):
         """The buffers in a lane's scratch that are this part's own."""
