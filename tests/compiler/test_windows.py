@@ -1,10 +1,10 @@
-"""Products of windows: every layout, stride, dilation and group gives what eager evaluation gives, and forms no windows."""
+"""Products of windows: any layout, stride, dilation and grouping gives what eager evaluation gives, without windows."""
 
 import numpy as np
 import pytest
 
 from vgrad import debug, grad, jit, lax, make_jaxpr, vmap
-from vgrad.compiler import windows
+from vgrad.compiler import gathering
 from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.assemble import plan_program
 from vgrad.compiler.programs import opened
@@ -85,8 +85,8 @@ def test_the_windows_are_never_all_in_memory(case):
 
 
 def test_blocks_of_lines_need_not_divide_the_lines(monkeypatch):
-    monkeypatch.setattr(windows, "SCRATCH", 2000)
-    monkeypatch.setattr(windows, "LEAST", 1)
+    monkeypatch.setattr(gathering, "SCRATCH", 2000)
+    monkeypatch.setattr(gathering, "LEAST", 1)
     for case in ("padded", "channels first", "strided", "three axes", "one axis, channels first", "groups"):
         convolved, k, x = made(case, 3, "float64")
         gradients = grad(lambda k, x: np.sum(convolved(k, x) ** 2), (0, 1))
@@ -115,9 +115,9 @@ def test_nan_and_inf_stay_in_the_windows_that_see_them():
 
 def test_what_overlaps():
     buffer = Buffer("arena", np.dtype("float32"), 100)
-    assert windows.overlaps(Array(buffer, (9, 3), (1, 1)))
-    assert not windows.overlaps(Array(buffer, (9, 3), (3, 1)))
-    assert not windows.overlaps(Array(buffer, (9, 3), (0, 1)))  # a broadcast: BLAS or a copy reads it
+    assert gathering.overlaps(Array(buffer, (9, 3), (1, 1)))
+    assert not gathering.overlaps(Array(buffer, (9, 3), (3, 1)))
+    assert not gathering.overlaps(Array(buffer, (9, 3), (0, 1)))  # a broadcast: BLAS or a copy reads it
 
 
 @pytest.mark.parametrize("strides", [(1, 1), (2, 2), (2, 3)])

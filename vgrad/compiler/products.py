@@ -8,8 +8,8 @@ Transposed operands are flags, batches are loops of one instruction, and any lay
 import math
 
 from vgrad.compiler.arrays import Array
+from vgrad.compiler.gathering import Gathering, lines_of, overlaps
 from vgrad.compiler.values import ZERO, Stored, View
-from vgrad.compiler.windows import Gathering, lines_of, overlaps
 from vgrad.core.jaxpr import Equation, Var
 from vgrad.core.types import ArrayType
 from vgrad.primitives.broadcasting import convert

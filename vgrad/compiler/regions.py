@@ -128,8 +128,8 @@ class Region:
     rows        {buffer: elements of one example}, for buffers that are as large as a tile
     """
 
-    __slots__ = ("parts", "label", "extent", "alone", "written", "read", "lanes", "tile", "offsets", "rows", "lane_bytes",
-                 "block", "partial")  # fmt: skip
+    __slots__ = ("parts", "label", "extent", "alone", "written", "read", "lanes", "tile", "offsets", "rows",
+                 "lane_bytes", "block", "partial")  # fmt: skip
 
     def __init__(self, part):
         self.parts = [part]

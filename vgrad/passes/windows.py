@@ -2,8 +2,8 @@
 
 Relies on rewrite and the primitives. Reverse mode makes it a product for every place of every window, then adds up what
 overlaps. Where windows lie one step apart the same sum reads windows of the cotangent, padded with zeros, against the
-kernel reversed: nothing as large as all windows is formed, and the product has the sums inside. The zeros of the padding
-meet the kernel, as those of a padded convolution do: an infinite weight gives NaN there.
+kernel reversed: nothing as large as all windows is formed, and the product has the sums inside. The zeros of the
+padding meet the kernel, as those of a padded convolution do: an infinite weight gives NaN there.
 """
 
 import math
