@@ -15,7 +15,7 @@ def data(batch):
     return classified(batch, WIDTHS[0], WIDTHS[-1], seed=batch)[:1]
 
 
-def loss(np, stop_gradient, weights, image):
+def loss(np, lax, weights, image):
     return mlp.scores(lambda x: np.maximum(x, 0), weights, image)
 
 

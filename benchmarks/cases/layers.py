@@ -35,14 +35,14 @@ def dense_flops(widths, batch):
     return 2 * batch * (3 * sum(sizes) - sizes[0])
 
 
-def softmax(np, stop_gradient, scores):
-    weights = np.exp(scores - stop_gradient(np.max(scores, axis=-1, keepdims=True)))
+def softmax(np, lax, scores):
+    weights = np.exp(scores - lax.stop_gradient(np.max(scores, axis=-1, keepdims=True)))
     return weights / np.sum(weights, axis=-1, keepdims=True)
 
 
-def cross_entropy(np, stop_gradient, scores, label):
+def cross_entropy(np, lax, scores, label):
     """logsumexp(scores) - scores[label]."""
-    largest = stop_gradient(np.max(scores, axis=-1, keepdims=True))
+    largest = lax.stop_gradient(np.max(scores, axis=-1, keepdims=True))
     shifted = scores - largest
     chosen = np.take_along_axis(shifted, label[..., None], axis=-1)[..., 0]
     return np.log(np.sum(np.exp(shifted), axis=-1)) - chosen
