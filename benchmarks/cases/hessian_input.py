@@ -11,7 +11,7 @@ def weights():
 
 
 def data(batch):
-    return classified(batch, WIDTHS[0], 2, seed=batch)[:1]
+    return classified(batch, WIDTHS[:1], 2, seed=batch)[:1]
 
 
 def loss(np, lax, weights, x):

@@ -12,7 +12,7 @@ def weights():
 
 
 def data(batch):
-    return classified(batch, WIDTHS[0], WIDTHS[-1], seed=batch)[:1]
+    return classified(batch, WIDTHS[:1], WIDTHS[-1], seed=batch)[:1]
 
 
 def loss(np, lax, weights, image):

@@ -19,10 +19,17 @@ def dense(widths, seed):
     return weights
 
 
-def classified(batch, inputs, classes, seed):
-    """(examples, labels): float32 normal, and int32 below `classes`."""
+def classified(batch, shape, classes, seed):
+    """(examples of the shape, labels): float32 normal, and int32 below `classes`."""
     rng = numpy.random.default_rng(seed)
-    return rng.standard_normal((batch, inputs), numpy.float32), rng.integers(classes, size=batch, dtype=numpy.int32)
+    return rng.standard_normal((batch, *shape), numpy.float32), rng.integers(classes, size=batch, dtype=numpy.int32)
+
+
+def reviews(batch, tokens, vocabulary, seed):
+    """(tokens, labels): int32 below `vocabulary`, and 0 or 1."""
+    rng = numpy.random.default_rng(seed)
+    text = rng.integers(vocabulary, size=(batch, tokens), dtype=numpy.int32)
+    return text, rng.integers(2, size=batch, dtype=numpy.int32)
 
 
 def dense_flops(widths, batch):

@@ -43,6 +43,10 @@ def data(batch):
     return text[:, :-1].copy(), text[:, 1:].copy()
 
 
+def head(weights):
+    return weights["head"] if "head" in weights else weights["embedding"].T
+
+
 def loss(np, lax, weights, tokens, following):
     def heads(x):  # (..., tokens, width) -> (..., heads, tokens, width / heads)
         return np.swapaxes(np.reshape(x, (*x.shape[:-1], HEADS, WIDTH // HEADS)), -2, -3)
@@ -60,7 +64,7 @@ def loss(np, lax, weights, tokens, following):
         normal = norm(f"before_hidden{layer}", x)
         hidden = gelu(np, normal @ weights[f"up{layer}"] + weights[f"up_bias{layer}"])
         x = x + hidden @ weights[f"down{layer}"] + weights[f"down_bias{layer}"]
-    scores = norm("before_head", x) @ weights["head"]
+    scores = norm("before_head", x) @ head(weights)
     return np.mean(cross_entropy(np, lax, scores, following), axis=-1)
 
 
@@ -82,7 +86,7 @@ def torch_loss(torch, weights, tokens, following):
         normal = norm(f"before_hidden{layer}", x)
         hidden = torch_gelu(torch, normal @ weights[f"up{layer}"] + weights[f"up_bias{layer}"])
         x = x + hidden @ weights[f"down{layer}"] + weights[f"down_bias{layer}"]
-    scores = norm("before_head", x) @ weights["head"]
+    scores = norm("before_head", x) @ head(weights)
     return torch.mean(torch_cross_entropy(torch, scores, following), dim=-1)
 
 
