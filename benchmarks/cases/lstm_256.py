@@ -5,6 +5,7 @@ from cases.layers import reviews
 
 TOKENS = 256
 BATCHES, MODES, CLIP = (16, 64, 256), GRADIENTS, 0.8975
+TOLERANCE = lstm_64.TOLERANCE
 loss, torch_loss, weights = lstm_64.loss, lstm_64.torch_loss, lstm_64.weights
 
 
