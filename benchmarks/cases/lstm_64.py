@@ -45,32 +45,18 @@ def loss(np, lax, weights, tokens, label):
 
 
 def torch_loss(torch, weights, tokens, label):
-    """A batch goes to PyTorch's own LSTM, which vmap cannot batch: one example takes its steps one by one."""
+    """Step by step also for a batch: PyTorch's own LSTM takes 1.2 times as long, and vmap cannot batch it."""
     inputs = torch.nn.functional.embedding(tokens, weights["embedding"])
-    if tokens.ndim == 2:
-        states = torch_fused(torch, weights, inputs)
-    else:
-        states = torch_steps(torch, weights, inputs)
-    return torch_cross_entropy(torch, torch.mean(states, dim=-2) @ weights["head"] + weights["head_bias"], label)
-
-
-def torch_fused(torch, weights, inputs):
-    start = inputs.new_zeros(1, len(inputs), WIDTH)
-    bias = weights["bias"]
-    flat = [weights["input"].T, weights["state"].T, bias, torch.zeros_like(bias)]
-    return torch._VF.lstm(inputs, (start, start), flat, True, 1, 0.0, False, False, True)[0]
-
-
-def torch_steps(torch, weights, inputs):
     of_inputs = inputs @ weights["input"] + weights["bias"]
-    state = cell = of_inputs.new_zeros(WIDTH)
+    state = cell = of_inputs.new_zeros(*tokens.shape[:-1], WIDTH)
     states = []
-    for of_input in of_inputs:
+    for of_input in of_inputs.unbind(-2):
         take, keep, new, give = (of_input + state @ weights["state"]).chunk(4, dim=-1)
         cell = torch.sigmoid(keep) * cell + torch.sigmoid(take) * torch.tanh(new)
         state = torch.sigmoid(give) * torch.tanh(cell)
         states.append(state)
-    return torch.stack(states)
+    mean = torch.mean(torch.stack(states), dim=0)
+    return torch_cross_entropy(torch, mean @ weights["head"] + weights["head_bias"], label)
 
 
 def flops(batch, mode, tokens=TOKENS):
