@@ -5,7 +5,8 @@ Every module has
     CLIP                  the bound of the DP step on the norm of one example's gradient, which about half exceed
     weights()             dict of float32 arrays, from a fixed seed
     data(batch)           tuple of arrays, examples along the first axis, from a fixed seed
-    loss(np, stop_gradient, weights, *example)    in NumPy's words; with a batch of examples it gives one loss for each
+    loss(np, lax, weights, *example)    in NumPy's words, and those of jax.lax for convolutions and loops; with a batch
+                          of examples it gives one loss for each
     torch_loss(torch, weights, *example)          the same by hand in PyTorch's words
     CHUNKS                for norms: how many examples an implementation takes at a time that forms gradients
     flops(batch, mode)    multiplications and additions that the products need, or None where products do not count
@@ -22,6 +23,13 @@ NAMES = (
     "oscillators",
     "chain",
     "transformer",
+    "transformer_tied",
+    "ffnn",
+    "mnist_cnn",
+    "cifar_cnn",
+    "embedding",
+    "lstm_64",
+    "lstm_256",
     "hessian_input",
     "hessian_weights",
     "jacobian",

@@ -19,8 +19,8 @@ def data(batch):
     return (numpy.random.default_rng(batch).standard_normal((batch, WIDTH), numpy.float32),)
 
 
-def loss(np, stop_gradient, weights, row):
-    shares = softmax(np, stop_gradient, layer_norm(np, row, weights["scale"], weights["shift"]))
+def loss(np, lax, weights, row):
+    shares = softmax(np, lax, layer_norm(np, row, weights["scale"], weights["shift"]))
     return np.sum(gelu(np, shares * WIDTH) * weights["readout"], axis=-1) / WIDTH
 
 

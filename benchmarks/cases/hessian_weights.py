@@ -18,7 +18,7 @@ def data(batch):
     return rng.standard_normal((batch, INPUTS), numpy.float32), rng.standard_normal(batch, numpy.float32)
 
 
-def loss(np, stop_gradient, weights, x, target):
+def loss(np, lax, weights, x, target):
     parameters = weights["parameters"]
     matrix = parameters[: INPUTS * HIDDEN].reshape(INPUTS, HIDDEN)
     bias, readout = parameters[INPUTS * HIDDEN : -HIDDEN - 1], parameters[-HIDDEN - 1 : -1]

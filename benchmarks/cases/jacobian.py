@@ -12,10 +12,10 @@ def weights():
 
 
 def data(batch):
-    return classified(batch, WIDTHS[0], WIDTHS[-1], seed=batch)[:1]
+    return classified(batch, WIDTHS[:1], WIDTHS[-1], seed=batch)[:1]
 
 
-def loss(np, stop_gradient, weights, image):
+def loss(np, lax, weights, image):
     return mlp.scores(lambda x: np.maximum(x, 0), weights, image)
 
 

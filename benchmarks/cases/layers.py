@@ -19,10 +19,17 @@ def dense(widths, seed):
     return weights
 
 
-def classified(batch, inputs, classes, seed):
-    """(examples, labels): float32 normal, and int32 below `classes`."""
+def classified(batch, shape, classes, seed):
+    """(examples of the shape, labels): float32 normal, and int32 below `classes`."""
     rng = numpy.random.default_rng(seed)
-    return rng.standard_normal((batch, inputs), numpy.float32), rng.integers(classes, size=batch, dtype=numpy.int32)
+    return rng.standard_normal((batch, *shape), numpy.float32), rng.integers(classes, size=batch, dtype=numpy.int32)
+
+
+def reviews(batch, tokens, vocabulary, seed):
+    """(tokens, labels): int32 below `vocabulary`, and 0 or 1."""
+    rng = numpy.random.default_rng(seed)
+    text = rng.integers(vocabulary, size=(batch, tokens), dtype=numpy.int32)
+    return text, rng.integers(2, size=batch, dtype=numpy.int32)
 
 
 def dense_flops(widths, batch):
@@ -35,14 +42,14 @@ def dense_flops(widths, batch):
     return 2 * batch * (3 * sum(sizes) - sizes[0])
 
 
-def softmax(np, stop_gradient, scores):
-    weights = np.exp(scores - stop_gradient(np.max(scores, axis=-1, keepdims=True)))
+def softmax(np, lax, scores):
+    weights = np.exp(scores - lax.stop_gradient(np.max(scores, axis=-1, keepdims=True)))
     return weights / np.sum(weights, axis=-1, keepdims=True)
 
 
-def cross_entropy(np, stop_gradient, scores, label):
+def cross_entropy(np, lax, scores, label):
     """logsumexp(scores) - scores[label]."""
-    largest = stop_gradient(np.max(scores, axis=-1, keepdims=True))
+    largest = lax.stop_gradient(np.max(scores, axis=-1, keepdims=True))
     shifted = scores - largest
     chosen = np.take_along_axis(shifted, label[..., None], axis=-1)[..., 0]
     return np.log(np.sum(np.exp(shifted), axis=-1)) - chosen

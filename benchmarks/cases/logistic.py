@@ -20,7 +20,7 @@ def data(batch):
     return features, rng.integers(2, size=batch).astype(numpy.float32)
 
 
-def loss(np, stop_gradient, weights, features, label):
+def loss(np, lax, weights, features, label):
     score = features @ weights["weights"] + weights["bias"]
     return np.logaddexp(0, score) - label * score
 

@@ -12,7 +12,7 @@ def weights():
 
 
 def data(batch):
-    return classified(batch, WIDTHS[0], WIDTHS[-1], seed=batch)
+    return classified(batch, WIDTHS[:1], WIDTHS[-1], seed=batch)
 
 
 def scores(relu, weights, x):
@@ -24,8 +24,8 @@ def scores(relu, weights, x):
     return x
 
 
-def loss(np, stop_gradient, weights, image, label):
-    return cross_entropy(np, stop_gradient, scores(lambda x: np.maximum(x, 0), weights, image), label)
+def loss(np, lax, weights, image, label):
+    return cross_entropy(np, lax, scores(lambda x: np.maximum(x, 0), weights, image), label)
 
 
 def torch_loss(torch, weights, image, label):

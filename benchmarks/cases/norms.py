@@ -15,7 +15,7 @@ def weights():
 
 
 def data(batch):
-    return classified(batch, WIDTHS[0], WIDTHS[-1], seed=batch)
+    return classified(batch, WIDTHS[:1], WIDTHS[-1], seed=batch)
 
 
 def flops(batch, mode):

@@ -19,7 +19,7 @@ def data(batch):
     return rng.uniform(0, 3, batch).astype(numpy.float32), rng.standard_normal(batch, numpy.float32)
 
 
-def loss(np, stop_gradient, weights, time, signal):
+def loss(np, lax, weights, time, signal):
     time = time[..., None]
     envelope = weights["amplitude"] * np.exp(-(weights["decay"] ** 2) * time)
     waves = np.tanh(envelope * np.sin(weights["frequency"] * time + weights["phase"]))

@@ -43,7 +43,11 @@ def data(batch):
     return text[:, :-1].copy(), text[:, 1:].copy()
 
 
-def loss(np, stop_gradient, weights, tokens, following):
+def head(weights):
+    return weights["head"] if "head" in weights else weights["embedding"].T
+
+
+def loss(np, lax, weights, tokens, following):
     def heads(x):  # (..., tokens, width) -> (..., heads, tokens, width / heads)
         return np.swapaxes(np.reshape(x, (*x.shape[:-1], HEADS, WIDTH // HEADS)), -2, -3)
 
@@ -55,13 +59,13 @@ def loss(np, stop_gradient, weights, tokens, following):
         normal = norm(f"before_attention{layer}", x)
         query, key, value = (heads(normal @ weights[f"{name}{layer}"]) for name in ("query", "key", "value"))
         scores = query @ np.swapaxes(key, -1, -2) / math.sqrt(WIDTH // HEADS)
-        mixed = softmax(np, stop_gradient, np.where(MASK, scores, -1e9)) @ value
+        mixed = softmax(np, lax, np.where(MASK, scores, -1e9)) @ value
         x = x + np.reshape(np.swapaxes(mixed, -2, -3), x.shape) @ weights[f"join{layer}"]
         normal = norm(f"before_hidden{layer}", x)
         hidden = gelu(np, normal @ weights[f"up{layer}"] + weights[f"up_bias{layer}"])
         x = x + hidden @ weights[f"down{layer}"] + weights[f"down_bias{layer}"]
-    scores = norm("before_head", x) @ weights["head"]
-    return np.mean(cross_entropy(np, stop_gradient, scores, following), axis=-1)
+    scores = norm("before_head", x) @ head(weights)
+    return np.mean(cross_entropy(np, lax, scores, following), axis=-1)
 
 
 def torch_loss(torch, weights, tokens, following):
@@ -82,7 +86,7 @@ def torch_loss(torch, weights, tokens, following):
         normal = norm(f"before_hidden{layer}", x)
         hidden = torch_gelu(torch, normal @ weights[f"up{layer}"] + weights[f"up_bias{layer}"])
         x = x + hidden @ weights[f"down{layer}"] + weights[f"down_bias{layer}"]
-    scores = norm("before_head", x) @ weights["head"]
+    scores = norm("before_head", x) @ head(weights)
     return torch.mean(torch_cross_entropy(torch, scores, following), dim=-1)
 
 

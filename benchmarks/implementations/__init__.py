@@ -41,11 +41,11 @@ def gram(np, gradients):
     return sum(each @ each.T for each in flat)
 
 
-def of_numpy_family(np, library, stop_gradient, case, mode):
-    """The function to compile, for libraries with grad, vmap, hessian and jacrev that go by these names."""
+def of_numpy_family(np, library, case, mode):
+    """The function to compile, for libraries with grad, vmap, hessian, jacrev and lax that go by these names."""
 
     def loss(weights, *example):
-        return case.loss(np, stop_gradient, weights, *example)
+        return case.loss(np, library.lax, weights, *example)
 
     def for_each_example(transformed):
         return lambda weights, *data: library.vmap(transformed, (None, *(0 for _ in data)))(weights, *data)
