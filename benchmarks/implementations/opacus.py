@@ -16,6 +16,8 @@ class Model:
     """The case's module within one of Opacus' (`wrap`), and its parameters by the names of the case's weights."""
 
     def __init__(self, case, wrap):
+        if not hasattr(case, "torch_module"):
+            raise NotImplementedError("the case has no torch_module")
         module, places = case.torch_module(torch)
         parameters = dict(module.named_parameters())
         if set(places.values()) != set(parameters):
