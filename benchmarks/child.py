@@ -72,14 +72,14 @@ def memory_of_first_call(implementation, program, threads):
 class Program:
     """The workload's function and arguments in the library's own arrays."""
 
-    def __init__(self, implementation, case, mode, batch, dtype, threads):
+    def __init__(self, implementation, case, mode, batch, dtype, threads, **choice):
         self.implementation, self.case, self.dtype, self.threads = implementation, case, dtype, threads
         start = time.perf_counter()
         weights, data = case.weights(), case.data(batch)
         self.seconds_making_data = time.perf_counter() - start
         self.weights = {name: self.prepare(array) for name, array in weights.items()}
         self.data = [self.prepare(array) for array in data]
-        self.function = implementation.program(case, mode)
+        self.function = implementation.program(case, mode, **choice)
 
     def prepare(self, array):
         if array.dtype.kind == "f":
@@ -159,8 +159,8 @@ def main():
         answer(version=implementation.version(), sgemm=rate)
         return
     case = importlib.import_module(f"cases.{settings['workload']}")
-    names = "mode", "batch", "dtype", "threads"
-    program = Program(implementation, case, *(settings[name] for name in names))
+    names = "mode", "batch", "dtype", "threads", "microbatch"
+    program = Program(implementation, case, **{name: settings[name] for name in names if name in settings})
     if settings.get("memory"):
         answer(**memory_of_first_call(implementation, program, settings["threads"]))
         return

@@ -4,8 +4,8 @@
         --python jax=PATH/TO/PYTHON
 
 For every workload, mode and batch size:
-  check    each result against a float64 run of the first of jax, torch, autograd, vgrad that is there: for each leaf
-           the norm of the difference over the norm.
+  check    each result against a float64 run of the first of jax, torch, jax_two_pass, autograd, vgrad that is there:
+           for each leaf the norm of the difference over the norm.
   rounds   in every round each implementation has one burst of calls while the others wait. Median and least time of a
            call over all rounds; the ratio to JAX is the median over rounds of the ratio of the round's medians.
 At one batch size of each workload and mode:
@@ -16,12 +16,15 @@ At one batch size of each workload and mode:
   memory   in a process of its own that finds its disk cache filled (JAX's too): the peak of resident memory over the
            first call, result included, above what imports, data and two tiny compiled calls have left; and the peak of
            the whole process.
-Of implementations that compile for long (--brief) only the calls are timed, at that one batch size.
+Of implementations that compile for long (--brief) only the calls are timed, at that one batch size. So it is, at all
+batch sizes, with the ways to a DP step that are only for this: jax_two_pass, jax_privacy, opacus, opacus_ghost. Those
+that take a microbatch size run with the fastest of several, found beforehand.
 A failing implementation gives a row with its error and stops nothing. Every row is appended to the history.
 """
 
 import argparse
 import json
+import math
 import os
 import queue
 import re
@@ -38,12 +41,18 @@ import numpy as np
 from machine import COPIES, copy_rate, limit_seconds, processor
 
 FOLDER = Path(__file__).resolve().parent
-IMPLEMENTATIONS = ("vgrad", "jax", "torch", "torch_compile", "autograd")
-REFERENCES = ("jax", "torch", "autograd", "vgrad")  # the first of them that was asked for gives the float64 results
-ONLY_PLAIN = ("autograd",)  # has no vmap
-CONTRACTING = ("vgrad",)  # a DP step of theirs needs no memory for per-example gradients
+# The ways to a DP step that libraries offer: the same program as vgrad's first, then those only for this.
+WAYS = {"jax": ("jax", "jax_two_pass", "jax_privacy"), "torch": ("torch", "opacus", "opacus_ghost")}
+ONLY_STEPS = tuple(way for ways in WAYS.values() for way in ways[1:])
+IMPLEMENTATIONS = ("vgrad", "jax", "torch", "torch_compile", "autograd", *ONLY_STEPS)
+LIBRARY = {way: library for library, ways in WAYS.items() for way in ways} | {"torch_compile": "torch"}
+MODES = {"autograd": ("plain",)} | dict.fromkeys(ONLY_STEPS, ("dp_step",))  # of those that do not run all
+MICROBATCHES = dict.fromkeys(("jax_two_pass", "jax_privacy"), (1, 2, 4, 8, 16, 32, 64, None))  # None: the whole batch
+REFERENCES = ("jax", "torch", "jax_two_pass", "autograd", "vgrad")  # the first that runs gives the float64 results
+CONTRACTING = ("vgrad", "jax_two_pass", "jax_privacy", "opacus_ghost")  # their DP step need not hold all gradients
 BASELINE = "jax"
 TOLERANCE = 2e-4
+SLOWER = 10.0  # seconds to the first result beyond which a microbatch size cannot be the best, compilation included
 LONGEST = 20.0  # seconds that one implementation may spend in bursts of one row; at least three rounds are run
 GIGABYTE = 1 << 30
 
@@ -57,13 +66,12 @@ def say(text):
 
 
 def pythons(choices):
-    """{"jax": path, ...} from ["jax=path", ...]; the others run on this interpreter."""
+    """{"jax": path, ...} from ["jax=path", ...]; others run on their library's interpreter, or else on this one."""
     chosen = dict(choice.split("=", 1) for choice in choices)
     unknown = set(chosen) - set(IMPLEMENTATIONS)
     if unknown:
         raise SystemExit(f"--python: no such implementation: {', '.join(sorted(unknown))}")
-    chosen.setdefault("torch_compile", chosen.get("torch", sys.executable))
-    return {name: chosen.get(name, sys.executable) for name in IMPLEMENTATIONS}
+    return {name: chosen.get(name, chosen.get(LIBRARY.get(name), sys.executable)) for name in IMPLEMENTATIONS}
 
 
 def environment(implementation, threads, cache=None, dtype="float32"):
@@ -76,7 +84,7 @@ def environment(implementation, threads, cache=None, dtype="float32"):
         variables["VGRAD_NUM_THREADS"] = str(threads)
         if cache:
             variables["VGRAD_CACHE_DIR"] = cache
-    if implementation == "jax":
+    if LIBRARY.get(implementation) == "jax":
         variables["JAX_PLATFORMS"] = "cpu"
         if dtype == "float64":
             variables["JAX_ENABLE_X64"] = "1"
@@ -224,6 +232,38 @@ def measure_starts(options, rows, settings):
             row.fields |= {"start_empty": statistics.median(empty[row]), "start_warm": statistics.median(warm[row])}
 
 
+def microbatches(options, implementation, workload, batch):
+    """The sizes to try: those that divide the batch, and whose gradients may be held."""
+    largest = options.memory_limit * GIGABYTE / example_bytes(workload)
+    sizes = [size for size in MICROBATCHES[implementation] if size is None or (size < batch and batch % size == 0)]
+    return [size for size in sizes if (size or batch) <= largest]
+
+
+def open_with_best_microbatch(options, row, settings):
+    """Each size in a process of its own, for a short burst; the fastest stays. The row keeps what each took."""
+    best = math.inf
+    row.fields["tried"] = tried = {}
+    for size in microbatches(options, row.implementation, settings["workload"], settings["batch"]):
+        say(f"    microbatch {size} of {row.implementation}")
+        child, seconds = None, math.inf
+        try:
+            child = Child(
+                options, row.implementation, cache_of(options, row.implementation), microbatch=size, **settings
+            )
+            if child.seconds_to_first_result() > best + SLOWER:
+                raise Failure("too slow")
+            tried[str(size)] = seconds = min(child.ask(do="burst", seconds=options.burst)["times"])
+        except Failure as failure:
+            tried[str(size)] = str(failure)
+        if seconds < best:
+            row.close()
+            row.child, row.fields["microbatch"], best = child, size, seconds
+        elif child:
+            child.close()
+    if row.child is None:
+        raise Failure("; ".join(dict.fromkeys(tried.values())))
+
+
 def compare_results(options, rows, settings):
     """Note every row's error against a float64 run; one above the tolerance is a failure."""
     tolerance = getattr(cases.load(settings["workload"]), "TOLERANCE", TOLERANCE)
@@ -287,6 +327,7 @@ def measure_calls(options, rows):
         say(f"    round {turn + 1}/{options.rounds}")
     for row in rows:
         if times[row]:
+            row.fields["medians"] = row.medians
             row.fields |= {"median": statistics.median(times[row]), "min": min(times[row])}
             row.fields |= {"rounds": len(row.medians), "calls": len(times[row])}
 
@@ -320,7 +361,7 @@ def measure_memory(options, rows, settings):
 
 def implementations(options, mode, detailed):
     """Those that run a mode, at the batch size at which all is measured or at another one."""
-    able = [name for name in options.impl if mode == "plain" or name not in ONLY_PLAIN]
+    able = [name for name in options.impl if mode in MODES.get(name, (mode,))]
     return [name for name in able if detailed or name not in options.brief]
 
 
@@ -330,12 +371,16 @@ def measure(options, workload, mode, batch, detailed, names):
     rows = [Row(name) for name in names]
     if not rows:
         return []
-    thorough = [row for row in rows if detailed and row.implementation not in options.brief]
+    calls_only = (*options.brief, *ONLY_STEPS)
+    thorough = [row for row in rows if detailed and row.implementation not in calls_only]
     measure_starts(options, thorough, settings)
 
     def open_child(row):
         say(f"    first call {row.implementation}")
-        row.child = Child(options, row.implementation, cache_of(options, row.implementation), **settings)
+        if row.implementation in MICROBATCHES:
+            open_with_best_microbatch(options, row, settings)
+        else:
+            row.child = Child(options, row.implementation, cache_of(options, row.implementation), **settings)
         row.fields["version"] = row.child.first["version"]
 
     try:

@@ -8,6 +8,12 @@ Every module has
     loss(np, lax, weights, *example)    in NumPy's words, and those of jax.lax for convolutions and loops; with a batch
                           of examples it gives one loss for each
     torch_loss(torch, weights, *example)          the same by hand in PyTorch's words
+    torch_module(torch)   for Opacus, where MODES has dp_step: (module, parameters). `module(*data)` gives one loss for
+                          each example of a batch; it is built of layers that Opacus knows (nn.Linear, nn.Embedding,
+                          nn.LayerNorm, nn.Conv2d, ...), all its parameters are in them, and it has no buffers.
+                          `parameters` maps each name in weights() to that of the module's parameter: {"weights0":
+                          "layers.0.weight", ...}. A matrix of nn.Linear (outputs, inputs) is the transpose of ours
+                          (inputs, outputs); what else differs in shape is reshaped.
     CHUNKS                for norms: how many examples an implementation takes at a time that forms gradients
     flops(batch, mode)    multiplications and additions that the products need, or None where products do not count
 The Hessian and Jacobian workloads name the differentiated function `loss` as well.

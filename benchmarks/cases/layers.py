@@ -19,6 +19,30 @@ def dense(widths, seed):
     return weights
 
 
+def torch_perceptron(torch, widths):
+    """(the layers of `dense` with relu between them as a module, where its weights are)."""
+    layers, parameters = [], {}
+    for number, sizes in enumerate(zip(widths, widths[1:])):
+        layers += [torch.nn.ReLU()] if layers else []
+        parameters |= {f"weights{number}": f"{len(layers)}.weight", f"bias{number}": f"{len(layers)}.bias"}
+        layers.append(torch.nn.Linear(*sizes))
+    return torch.nn.Sequential(*layers), parameters
+
+
+def torch_classifier(torch, scores, parameters):
+    """(module of the cross entropy of a module's scores, its parameters)."""
+
+    class Classifier(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scores = scores
+
+        def forward(self, x, label):
+            return torch.nn.functional.cross_entropy(self.scores(x), label, reduction="none")
+
+    return Classifier(), {name: f"scores.{place}" for name, place in parameters.items()}
+
+
 def classified(batch, shape, classes, seed):
     """(examples of the shape, labels): float32 normal, and int32 below `classes`."""
     rng = numpy.random.default_rng(seed)

@@ -1,7 +1,15 @@
 """A perceptron 784-512-512-10 with relu, as for MNIST."""
 
 from cases import GRADIENTS
-from cases.layers import classified, cross_entropy, dense, dense_flops, torch_cross_entropy
+from cases.layers import (
+    classified,
+    cross_entropy,
+    dense,
+    dense_flops,
+    torch_classifier,
+    torch_cross_entropy,
+    torch_perceptron,
+)
 
 WIDTHS = 784, 512, 512, 10
 BATCHES, MODES, CLIP = (16, 64, 256), GRADIENTS, 21.0
@@ -30,6 +38,10 @@ def loss(np, lax, weights, image, label):
 
 def torch_loss(torch, weights, image, label):
     return torch_cross_entropy(torch, scores(torch.relu, weights, image), label)
+
+
+def torch_module(torch):
+    return torch_classifier(torch, *torch_perceptron(torch, WIDTHS))
 
 
 def flops(batch, mode):

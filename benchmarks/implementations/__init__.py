@@ -3,7 +3,9 @@
 Every module has
     version()                  of the library
     prepare(array, threads)    a NumPy array as the library's own
-    program(case, mode)        the function of (weights, *data) that is timed
+    program(case, mode)        the function of (weights, *data) that is timed; NotImplementedError if it cannot be
+                               where run.py has MICROBATCHES of it: program(case, mode, microbatch), the number of
+                               examples whose gradients are formed at a time, or None for the whole batch
     compiled(function)         a function of one array, as the library compiles functions if it does
     wait(result)               returns when the result is there
     numpy_array(leaf)          the library's array as NumPy's

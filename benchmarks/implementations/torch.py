@@ -16,6 +16,14 @@ def prepare(array, threads):
     return tensor if tensor.is_floating_point() else tensor.long()  # PyTorch wants its indices so
 
 
+def clipped_step(weights, gradients, clip):
+    """The DP step from the gradients of the examples."""
+    norms = [torch.linalg.vector_norm(each.flatten(1), dim=1) for each in gradients.values()]
+    factors = torch.clamp(clip / torch.linalg.vector_norm(torch.stack(norms), dim=0), max=1)
+    sums = {name: torch.einsum("b,b...->...", factors, each) for name, each in gradients.items()}
+    return {name: weights[name] - RATE / len(factors) * sums[name] for name in weights}
+
+
 def program(case, mode):
     def loss(weights, *example):
         return case.torch_loss(torch, weights, *example)
@@ -24,11 +32,7 @@ def program(case, mode):
         return lambda weights, *data: vmap(transformed, (None, *(0 for _ in data)))(weights, *data)
 
     def dp_step(weights, *data):
-        gradients = for_each_example(grad(loss))(weights, *data)
-        squares = sum(torch.sum(each.reshape(len(each), -1) ** 2, dim=1) for each in gradients.values())
-        factors = torch.clamp(case.CLIP / torch.sqrt(squares), max=1)
-        sums = {name: torch.einsum("b,b...->...", factors, each) for name, each in gradients.items()}
-        return {name: weights[name] - RATE / len(factors) * sums[name] for name in weights}
+        return clipped_step(weights, for_each_example(grad(loss))(weights, *data), case.CLIP)
 
     if mode == "norms":
         one = lambda weights, *example: sum(torch.sum(g**2) for g in grad(loss)(weights, *example).values())
