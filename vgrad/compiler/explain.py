@@ -10,8 +10,10 @@ from vgrad.compiler.assemble import FIRST_BASE, sources_of
 from vgrad.compiler.build import KernelSource
 from vgrad.compiler.control import Loop
 from vgrad.compiler.lowering import HostCall
+from vgrad.compiler.programs import opened
 from vgrad.compiler.regions import Region
 from vgrad.compiler.values import ZERO
+from vgrad.core.jaxpr import subprograms
 from vgrad.source import describe
 
 INDENT = "    "
@@ -41,9 +43,9 @@ class Explanation:
     def text(self):
         types = [", ".join([str(type_) for type_ in own]) for own in (self.jaxpr.input_types, self.jaxpr.output_types)]
         lines = [f"program ({types[0]}) -> ({types[1]}) on {plural(self.context.threads, 'thread')}"]
-        choices = self.jaxpr.memo.get("contractions")
+        choices = list(outer_products(self.jaxpr))
         if choices:
-            lines += ["outer products", *[INDENT + choice_text(choice) for choice in choices]]
+            lines += ["outer products", *[INDENT + line for line in choices]]
         lines += self.lines_of(self.block, INDENT)
         lines += ["buffers", *[INDENT + line for line in self.memory()]]
         lines += ["total", *[INDENT + line for line in self.totals()]]
@@ -242,6 +244,17 @@ def loops_of(kernel, text):
 
 
 # ------------------------------------------------------------------------------------------------------ contractions
+
+
+def outer_products(jaxpr):
+    """Lines: what was decided of the outer products of a program, and of those inside its loops and branches."""
+    yield from [choice_text(choice) for choice in jaxpr.memo.get("contractions", ())]
+    for equation in jaxpr.equations:
+        for _, program in subprograms(equation):
+            inner = list(outer_products(opened(program)))
+            if inner:
+                yield f"in a {equation.primitive.name}{of_source(equation)}"
+                yield from [INDENT + line for line in inner]
 
 
 def choice_text(choice):

@@ -233,7 +233,7 @@ def map(f, xs, *, batch_size=None):  # noqa: A001 (the name of jax.lax.map)
     """`f` of each slice of xs along the leading axis, one after the other, results stacked.
 
     batch_size      so many slices at once, as by vmap
-    Cost: the memory of one slice's (one batch's) intermediate values.
+    Cost: the memory of one slice's (one batch's) intermediate values, when compiled at most that of xs once more.
     """
     if batch_size is None:
         return scan(lambda _, x: ((), f(x)), (), xs)[1]

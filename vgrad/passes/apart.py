@@ -15,9 +15,12 @@ from vgrad.passes.rewrite import Rewriting
 from vgrad.primitives.broadcasting import broadcast, permute, reduce_sum, reshape
 from vgrad.primitives.contraction import contract, split
 from vgrad.primitives.elementwise import add
-from vgrad.primitives.shape import concatenate, strided_slice
+from vgrad.primitives.shape import concatenate, slice_axis, strided_slice
 
-ELEMENTWISE = {"add", "sub", "mul", "div", "neg", "integer_pow", "abs", "convert_element_type", "max", "min"}
+ELEMENTWISE = {
+    "add", "sub", "mul", "div", "neg", "integer_pow", "square", "abs", "convert_element_type", "max", "min",
+    "stop_gradient",
+}  # fmt: skip
 PASSED_ON = {"reshape", "transpose", "mul", "div", "neg", "broadcast_in_dim", "convert_element_type"}
 
 
@@ -113,7 +116,23 @@ class Apart(Rewriting):
             return Parts(tuple(values), axis)
         if name == "reshape":
             return self.reshaped(parts, equation)
+        if name == "slice":
+            return self.sliced(parts, **params)
         return None
+
+    def sliced(self, parts, start, stop, step):
+        """A slice takes some parts, or some of a part: a vector of gradients that is unravelled is its parts again."""
+        if step[parts.axis] != 1:
+            return None
+        values, before = [], 0
+        for value, length in zip(parts.values, parts.lengths):
+            first, last = max(start[parts.axis] - before, 0), min(stop[parts.axis] - before, length)
+            before += length
+            if first < last:
+                for axis, bounds in enumerate(zip(start, stop, step)):
+                    value = slice_axis(value, axis, *((first, last) if axis == parts.axis else bounds))
+                values.append(value)
+        return Parts(tuple(values), parts.axis) if len(values) > 1 else values[0] if values else None
 
     def reshaped(self, parts, equation):
         """Axes of length 1 come or go, and the axes before the parts' may be merged or split."""

@@ -104,7 +104,8 @@ class Loop:
         self.changed = self.changed or bool(taken)
 
     def take_out_products(self):
-        """Contractions of slices and consts."""
+        """Contractions of slices and consts; for a map, which saves memory, only what is no larger than the slices."""
+        wider = WIDER if self.carries else 1
         stacked = {inside: operand for operand, inside in self.slices}
         fixed = {inside: operand for operand, inside in self.consts}
         taken = set()
@@ -112,7 +113,7 @@ class Loop:
             if equation.primitive is not contract or not any([each in fixed for each in equation.operands]):
                 continue
             slices = [each.type.size for each in equation.operands if each in stacked]
-            if not slices or equation.outputs[0].type.size > WIDER * sum(slices):
+            if not slices or equation.outputs[0].type.size > wider * sum(slices):
                 continue
             found = self.over_steps(equation, stacked, fixed)
             if found is not None:
