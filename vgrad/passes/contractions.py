@@ -186,7 +186,7 @@ class Contractions:
         for equation in self.jaxpr.equations:
             self.definitions.update(dict.fromkeys(equation.outputs, equation))
             through = [self.lifted[o] for o in equation.operands if o in self.lifted and not self.lifted[o].settled]
-            if not through and not expands(equation):
+            if not through and not expands(equation, self.size_below):
                 continue
             try:
                 form = self.lift(equation)
@@ -226,9 +226,24 @@ class Contractions:
 
     def form_of(self, operand):
         lifted = self.lifted.get(operand)
-        if lifted is None or lifted.base:
-            return self.letters.of_value(operand)
-        return self.letters.renewed(lifted.form)
+        if lifted is not None and not lifted.base:
+            return self.letters.renewed(lifted.form)
+        spread = self.broadcast_of(operand)
+        if lifted is None and spread is not None:
+            return LIFT["broadcast_in_dim"](
+                self.letters, [self.form_of(spread.operands[0])], spread.params, operand.type
+            )
+        return self.letters.of_value(operand)
+
+    def broadcast_of(self, operand):
+        """The broadcast that makes a value, or None."""
+        made = self.definitions.get(operand)
+        return made if made is not None and made.primitive.name == "broadcast_in_dim" else None
+
+    def size_below(self, operand):
+        """The elements of a value, or of what it is broadcast from: forms need no broadcasts."""
+        spread = self.broadcast_of(operand)
+        return (spread.operands[0] if spread is not None else operand).type.size
 
     # ------------------------------------------------------------------------------------------------- what is formed
 
@@ -330,17 +345,18 @@ def is_square(equation):
 
 
 def precise(lifted):
-    """The form by which a value is computed: sums of squares that may cancel in float64.
+    """The form by which a value is computed: factors of one type, sums of squares that may cancel in float64.
 
     The square norm of a sum over steps is a sum of products of either sign, and so are distances to a mean; the
     product of two square norms may leave the range of float32 where the norm of the product does not. In float64, which
     holds products of float32 exactly, neither matters: contributions that cancel to 1e-5 of their size leave 6 digits
     of the square.
     """
-    form = lifted.form
+    form, dtypes = lifted.form, {lifted.var.type.dtype}
+    dtypes.update([atom.dtype for term in form.terms for atom, _ in term.factors])
     if form.squares and (lifted.settled or len(form.terms) > 1) and lifted.var.type.dtype == np.float32:
-        return converted(form, np.dtype(np.float64))
-    return form
+        dtypes.add(np.dtype(np.float64))
+    return converted(form, functools.reduce(np.promote_types, dtypes)) if len(dtypes) > 1 else form
 
 
 def is_zero(operand, definitions):
@@ -351,14 +367,17 @@ def is_zero(operand, definitions):
     return isinstance(operand, Literal) and operand.value == 0
 
 
-def expands(equation):
-    """Whether an equation makes something larger than what it is made of: an outer product, for every example."""
+def expands(equation, size=lambda operand: operand.type.size):
+    """Whether an equation makes something larger than what it is made of: an outer product, for every example.
+
+    size    the elements of an operand
+    """
     name = equation.primitive.name
     if name == "scatter":
-        return equation.outputs[0].type.size > equation.operands[1].type.size
+        return equation.outputs[0].type.size > size(equation.operands[1])
     if name not in ("contract", "mul") or len(equation.operands) < 2:
         return False
-    return equation.outputs[0].type.size > max([operand.type.size for operand in equation.operands])
+    return equation.outputs[0].type.size > max([size(operand) for operand in equation.operands])
 
 
 # --------------------------------------------------------------------------------------------------------- the program

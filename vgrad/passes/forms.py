@@ -326,10 +326,22 @@ def lift_slice(letters, forms, params, output):
         axis = form.axes[place]
         if count == letters.length(axis):
             continue
-        if len(axis) != 1:
+        if len(axis) == 2 and start == 0 and letters.sizes[axis[0]] == letters.sizes[axis[1]] == count == step - 1:
+            form = diagonal(form, axis)
+        elif len(axis) == 1:
+            form = sliced(letters, form, axis[0], start, step, count)
+        else:
             raise NoForm
-        form = sliced(letters, form, axis[0], start, step, count)
     return form
+
+
+def diagonal(form, axis):
+    """The form where both letters of an axis are the same number: every (n + 1)th element of n x n."""
+    if any([set(axis) <= set(own) for term in form.terms for _, own in term.factors]):
+        raise NoForm  # letters of a factor differ
+    first, second = axis
+    form = form._replace(axes=tuple([(first,) if each == axis else each for each in form.axes]))
+    return renamed(form, {second: first})
 
 
 def sliced(letters, form, x, start, step, count):
@@ -355,20 +367,19 @@ def sliced(letters, form, x, start, step, count):
 
 
 def lift_convert(letters, forms, params, output):
-    """A wider type: factors are converted before they are multiplied."""
-    (form,), dtype = forms, output.dtype
-    if dtype.kind != "f":
-        raise NoForm
-    return converted(form, dtype)
+    """A wider type: factors are converted before they are multiplied. A narrower one: they keep theirs."""
+    return converted(forms[0], output.dtype)
 
 
 def converted(form, dtype):
+    """The form with factors of `dtype` or a wider one."""
+
     def widened(atom, own):
-        if atom.dtype.kind != "f" or atom.dtype.itemsize > dtype.itemsize:
-            raise NoForm
+        if np.promote_types(atom.dtype, dtype) == atom.dtype:
+            return atom, own
         if atom.name == "one_hot":
             return atom._replace(dtype=dtype), own
-        return (atom if atom.dtype == dtype else Atom("convert", atom, dtype, atom.shape, dtype)), own
+        return Atom("convert", atom, dtype, atom.shape, dtype), own
 
     terms = [Term(term.number, tuple([widened(*factor) for factor in term.factors])) for term in form.terms]
     return form._replace(terms=tuple(terms))
