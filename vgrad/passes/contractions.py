@@ -411,7 +411,7 @@ class Writing(Rewriting):
 
     def is_base(self, operand):
         lifted = self.plan.lifted.get(operand)
-        return lifted is None or lifted.base
+        return self.plan.broadcast_of(operand) is None if lifted is None else lifted.base
 
     def read(self, atom):
         return atom.value if isinstance(atom, Literal) else self.values[atom]

@@ -180,6 +180,7 @@ class Letters:
         if other.axes != mine.axes:
             raise NoForm
         terms = mine.terms + tuple([Term(sign * term.number, term.factors) for term in other.terms])
+        terms = tuple([term for term in terms if term.number or term.factors]) or terms[:1]
         if len(terms) > MOST_TERMS:
             raise NoForm
         return Form(mine.axes, terms, squares)

@@ -1,11 +1,12 @@
 """Takes out of scans what need not be done step by step.
 
-Relies on core, pipeline and contraction. Three kinds of work leave a loop:
+Relies on core, pipeline and contraction. Four kinds of work leave a loop:
 
     invariants      what depends on no step is done once, before
     products        of slices with what is the same in all steps (inputs with weights) are one large product, before
     accumulations   a carry that only adds up contractions (the gradient of a weight) becomes one contraction of the
                     stacked factors, after: a large product, and a form that contractions may keep
+    outer products  that are stacked (the gradients of the layers that a scan goes over) are made of stacked factors
 
 The order of the additions changes, nothing else.
 """
@@ -37,6 +38,7 @@ def lift_from_loops(jaxpr):
         loop.take_out_invariants()
         loop.take_out_products()
         loop.take_out_accumulations()
+        loop.take_out_outer_products()
         equations += loop.equations()
         constants += loop.constants
     return drop_unused(Jaxpr(jaxpr.inputs, equations, jaxpr.outputs, constants))
@@ -175,13 +177,7 @@ class Loop:
                 continue
             found.append((start, carry, outside, result, last, source))
         for start, carry, outside, result, last, source in found:
-            stacked = {inside: operand for operand, inside in self.slices}
-            stacked |= {inside: var for var, inside in self.stacks}
-            fixed = {inside: operand for operand, inside in self.consts}
-            for each in source.operands:
-                if not isinstance(each, Literal) and each not in stacked and each not in fixed:
-                    stacked[each] = Var(ArrayType((self.length, *each.type.shape), each.type.dtype))
-                    self.stacks.append((stacked[each], each))
+            stacked, fixed = self.with_stacks_of(source)
             if source.primitive is contract:
                 total = self.over_steps(source, stacked, fixed, summed=True)
             else:
@@ -201,6 +197,34 @@ class Loop:
             self.carries.remove((start, carry))
             self.results.remove((outside, result))
             self.take_from_body({last, source})
+
+    def take_out_outer_products(self):
+        """Stacks of outer products, as a scan over layers makes of their gradients: the factors are stacked."""
+        made = {var: equation for equation in self.body for var in equation.outputs}
+        used = [each for equation in self.body for each in equation.operands]
+        used += [inside for _, inside in (*self.results, *self.stacks)]
+        for outside, inside in tuple(self.stacks):
+            source = made.get(inside)
+            if source is None or source.primitive is not contract or used.count(inside) > 1 or not expands(source):
+                continue
+            total = self.over_steps(source, *self.with_stacks_of(source))
+            if total is None:
+                continue
+            total.outputs = (outside,)
+            self.after.append(total)
+            self.stacks.remove((outside, inside))
+            self.take_from_body({source})
+
+    def with_stacks_of(self, equation):
+        """(stacked, fixed): what is outside for each variable of the body that an equation reads; stacks are added."""
+        stacked = {inside: operand for operand, inside in self.slices}
+        stacked |= {inside: var for var, inside in self.stacks}
+        fixed = {inside: operand for operand, inside in self.consts}
+        for each in equation.operands:
+            if not isinstance(each, Literal) and each not in stacked and each not in fixed:
+                stacked[each] = Var(ArrayType((self.length, *each.type.shape), each.type.dtype))
+                self.stacks.append((stacked[each], each))
+        return stacked, fixed
 
     # ------------------------------------------------------------------------------------------------------- the loop
 
