@@ -33,6 +33,27 @@ def recurrent(w, steps):
     return np.sum(last**2)
 
 
+def long_short_term(params, steps):
+    def step(state, row):
+        h, c = state
+        i, f, g, o = np.split(row @ params["w"] + h @ params["u"] + params["b"], 4)
+        c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+        h = np.tanh(c) / (1 + np.exp(-o))
+        return (h, c), h
+
+    start = np.zeros_like(params["b"], shape=len(params["u"]))
+    return np.mean(lax.scan(step, (start, start), steps)[1] ** 2)
+
+
+def convolutional(params, image, label):
+    for kernel in params["kernels"]:
+        layout = ("NHWC", "HWIO", "NHWC")
+        image = lax.conv_general_dilated(image[None], kernel, (1, 1), "SAME", dimension_numbers=layout)[0]
+        image = np.tanh(image)
+    scores = np.mean(image, axis=(0, 1)) @ params["head"]
+    return np.log(np.sum(np.exp(scores))) - scores[label]
+
+
 def polynomial(x, point):
     """One number is the only parameter."""
     return np.sin(x * point) * x
@@ -54,10 +75,16 @@ def model(name, dtype, B=6):
         return case(tied, {"w": normal((4, 3)) / 2, "scale": np.asarray(1.5)}, (normal((B, 4)), normal((B, 4))), dtype)
     if name == "recurrent":
         return case(recurrent, normal((3, 3)) / 2, normal((B, 5, 3)), dtype)
+    if name == "long short-term":
+        params = {"w": normal((3, 16)) / 2, "u": normal((4, 16)) / 2, "b": normal(16)}
+        return case(long_short_term, params, normal((B, 5, 3)), dtype)
+    if name == "convolutional":
+        params = {"kernels": [normal((3, 3, 2, 3)) / 4, normal((2, 2, 3, 4)) / 3], "head": normal((4, 3))}
+        return case(convolutional, params, (normal((B, 5, 5, 2)), RNG.integers(0, 3, B)), dtype)
     return case(polynomial, np.asarray(0.7), (normal(B),), dtype)
 
 
-MODELS = ("mlp", "tied", "recurrent", "polynomial")
+MODELS = ("mlp", "tied", "recurrent", "long short-term", "convolutional", "polynomial")
 every_model = pytest.mark.parametrize("name", MODELS)
 both_floats = pytest.mark.parametrize("dtype", ["float32", "float64"])
 sizes = pytest.mark.parametrize("B", [1, 6])

@@ -30,6 +30,7 @@ from tests.passes.workloads import (
     sequence,
     squares,
     tied,
+    two_towers,
     weighted,
 )
 from vgrad import grad, jit, make_jaxpr, tree, vmap
@@ -273,7 +274,90 @@ def test_values_out_of_range_stay_with_their_example():
     np.testing.assert_allclose(got[3:], wanted[3:], rtol=1e-5)
 
 
+@pytest.mark.parametrize("x_dtype, w_dtype", [("float64", "float32"), ("float32", "float64")])
+def test_gradients_that_are_rounded_to_the_dtype_of_weights(x_dtype, w_dtype):
+    """As users have them whose data are float64: products of float64 make gradients of float32."""
+    program, (w, x) = norms_and_clipped_sum(two_towers), MODELS["two_towers"][1]
+    w, x = w.astype(w_dtype), x.astype(x_dtype)
+    wanted = program(w.astype(np.float64), x.astype(np.float64))
+    for mine, other in zip(jit(program)(w, x), wanted):
+        assert mine.dtype == np.promote_types(w_dtype, "float32")
+        np.testing.assert_allclose(mine, other, rtol=0, atol=1e-5 * np.abs(other).max())
+    assert largest(opened(make_jaxpr(program)(w, x))) < B * w.size / 3
+
+
+def test_updates_that_are_dropped_may_be_nan():
+    """What is read out of bounds is NaN, and so is the derivative of a function of it; its place is nowhere."""
+
+    def model(table, words):
+        rows = np.take(table, words, axis=0)
+        return np.sum(np.where(np.abs(words[:, None]) < 250, np.log(rows**2 + 1), 0))
+
+    program = norms_and_clipped_sum(model)
+    same(program, TABLE, WORDS)
+    assert np.all(np.isfinite(jit(program)(TABLE, WORDS)[0])) and np.any(WORDS >= 250)
+    assert largest(opened(make_jaxpr(program)(TABLE, WORDS))) < B * TABLE.size / 3
+
+
 # -------------------------------------------------------------------------------------------------------------- forms
+
+
+def on_the_diagonal(v, x):
+    return np.sum(np.tanh(x @ np.diag(v)))
+
+
+def diagonal_of(w, x):
+    return np.sum(np.tanh(x * np.diag(w)))
+
+
+def added_to_the_diagonal(w, x):
+    return np.sum(np.tanh(x @ (w + np.eye(40))))
+
+
+def masked(w, x):
+    return np.sum(np.tanh(x @ (w * np.tri(40))))
+
+
+def lower_triangle(w, x):
+    return np.sum(np.tanh(x @ np.tril(w)))
+
+
+def reversed_rows(w, x):
+    return np.sum(np.tanh(x @ w[::-1]))
+
+
+def every_other_row(w, x):
+    return np.sum(np.tanh(x[::2] @ w[::2]))
+
+
+def a_block(w, x):
+    return np.sum(np.tanh(x[:30] @ w[:30, 5:]) * 2)
+
+
+@pytest.mark.parametrize("model, contracted", [
+    (on_the_diagonal, True), (added_to_the_diagonal, True), (masked, True), (diagonal_of, False),
+    (lower_triangle, False), (reversed_rows, False), (every_other_row, False), (a_block, False),
+])  # fmt: skip
+def test_weights_in_and_from_structured_matrices(model, contracted):
+    program, w = norms_and_clipped_sum(model), RNG.standard_normal((40, 40)) / 6
+    w = w[0] if model is on_the_diagonal else w
+    same(program, w, X)
+    assert (largest(opened(make_jaxpr(program)(w, X))) < B * 40 * 40 / 3) == contracted
+
+
+def test_parts_of_an_array_that_overlap_and_are_added_to():
+    noise = RNG.standard_normal(60)
+
+    def model(w, x):
+        return np.sum(np.tanh(x @ w[:, :40]) + np.sin(x @ w[:, 20:])[:40])
+
+    def steps(w, x):
+        g = vmap(grad(model), (None, 0))(w, x)
+        return squares(g + noise), np.sum(g * noise, axis=0), np.mean(g[:, :, 10:50] ** 2, axis=0), g[:3]
+
+    w = RNG.standard_normal((40, 60)) / 6
+    w = np.concatenate([w, w[:, :20]], axis=1)[:, :60]
+    same(steps, w, X)
 
 
 def test_slices_without_elements():

@@ -97,6 +97,33 @@ def test_steps_in_reverse_starts_and_few_steps():
             same(lambda w, x, s, reverse=reverse: total(w, x, s, reverse), w, X[0, :length], start)
 
 
+def test_outer_products_that_are_stacked_are_made_after_the_loop():
+    def stacked(x, reverse, used):
+        def step(carry, rows):
+            product = np.einsum("bi,bj->bij", rows, np.tanh(rows + carry))
+            other = np.einsum("bi,bj->bij", rows, rows)
+            return carry + (np.sum(product) if used else 1.0), (product, other, other)
+
+        return lax.scan(step, 0.0, x, reverse=reverse)
+
+    for reverse in (False, True):
+        for used in (False, True):
+            same(lambda x, reverse=reverse, used=used: stacked(x, reverse, used), X)
+    (loop,) = scans(lifted(lambda x: stacked(x, False, False), X))
+    assert inside(loop).count("contract") == 1  # what is stacked twice
+
+
+def test_what_a_map_takes_out_is_no_larger_than_its_slices():
+    def mapped(w, x):
+        return lax.map(lambda rows: np.sum(np.tanh(rows @ w), axis=1), x)
+
+    for columns, count in ((I, 0), (I + 1, 1)):
+        w = RNG.standard_normal((I, columns))
+        same(mapped, w, X)
+        (loop,) = scans(lifted(mapped, w, X))
+        assert inside(loop).count("contract") == count
+
+
 def test_a_carry_that_is_used_stays():
     def total(w, x):
         def step(carry, row):

@@ -190,6 +190,33 @@ def through_reshape_and_transpose(w, x):
     return np.sum(np.tanh(x[0] @ matrix)) * np.sum(x[1] @ matrix)
 
 
+def normalised(w, x):
+    """Columns of length 1."""
+    return np.sum(np.tanh(x @ (w / np.linalg.norm(w, axis=0))) ** 2)
+
+
+def packed(w, x):
+    """Three matrices in one."""
+    query, key, value = np.split(w, 3, axis=1)
+    return np.sum(np.tanh(x @ query) * np.tanh(x @ key) * (x @ value))
+
+
+def stacked(layers, x):
+    for layer in layers:
+        x = np.tanh(x @ layer)
+    return np.sum(x)
+
+
+def scanned(layers, x):
+    return np.sum(lax.scan(lambda x, layer: (np.tanh(x @ layer), None), x, layers)[0])
+
+
+def one_vector(vector, x):
+    """All parameters, of which the last are not used."""
+    w, b = vector[:2000].reshape(40, 50), vector[2000:2050]
+    return np.sum(np.tanh(x @ w + b) ** 2)
+
+
 def bag(table, words):
     return np.sum(np.tanh(np.sum(np.take(table, words, axis=0, mode="clip"), axis=0)) ** 2)
 
@@ -270,6 +297,11 @@ MODELS = {
     "through_reshape_and_transpose": (
         through_reshape_and_transpose, (weights(40, 50).ravel(), RNG.standard_normal((B, 2, 40))),
     ),
+    "normalised": (normalised, (weights(40, 50), X)),
+    "packed": (packed, (weights(40, 150), X)),
+    "stacked": (stacked, (weights(4, 40, 40), X)),
+    "scanned": (scanned, (weights(4, 40, 40), X)),
+    "one_vector": (one_vector, (RNG.standard_normal(2100) / 6, X)),
     "bag": (bag, (TABLE, WORDS)),
     "sequence": (sequence, (TABLE, WORDS)),
     "tied": (tied, (TABLE, WORDS)),

@@ -174,6 +174,7 @@ class Contractions:
         self.lifted = {}
         self.constants = dict(jaxpr.constants)
         self.definitions = {}
+        self.filled = set()  # indices of which those out of bounds read NaN
         self.choices = []
         self.find()
         self.components = self.split()
@@ -185,6 +186,8 @@ class Contractions:
     def find(self):
         for equation in self.jaxpr.equations:
             self.definitions.update(dict.fromkeys(equation.outputs, equation))
+            if equation.primitive.name == "gather" and equation.params.get("outside") == "fill":
+                self.filled.update([self.shape_changed(index) for index in equation.operands[1:]])
             through = [self.lifted[o] for o in equation.operands if o in self.lifted and not self.lifted[o].settled]
             if not through and not expands(equation, self.size_below):
                 continue
@@ -213,7 +216,8 @@ class Contractions:
             if not is_zero(operand, self.definitions) or any([isinstance(index, Literal) for index in indices]):
                 raise NoForm
             form = self.form_of(updates)
-            return one_hot.lift_scatter(self.letters, form, indices, self.constants, equation.params, output)
+            filled = any([self.shape_changed(index) in self.filled for index in indices])
+            return one_hot.lift_scatter(self.letters, form, indices, self.constants, equation.params, output, filled)
         types = [operand.type for operand in equation.operands]
         if rule is None or any([type_.dtype.kind != "f" for type_ in (output, *types)]):
             raise NoForm
@@ -234,6 +238,12 @@ class Contractions:
                 self.letters, [self.form_of(spread.operands[0])], spread.params, operand.type
             )
         return self.letters.of_value(operand)
+
+    def shape_changed(self, index):
+        """The index that an index is a reshape of."""
+        while index in self.definitions and self.definitions[index].primitive is reshape:
+            (index,) = self.definitions[index].operands
+        return index
 
     def broadcast_of(self, operand):
         """The broadcast that makes a value, or None."""
@@ -332,7 +342,7 @@ class Contractions:
 
 def below(atom):
     while atom.name != "value":
-        atom = atom.operand
+        atom = atom.operand[0] if atom.name == "inside" else atom.operand
     return atom.operand
 
 
@@ -447,7 +457,7 @@ class Writing(Rewriting):
     def make(self, atom):
         if atom.name == "contract":
             return contract(*[self.value_of_atom(each) for each in atom.operand], spec=atom.param)
-        if atom.name in ("match", "take", "within", "scatter"):
+        if atom.name in ("match", "take", "within", "scatter", "inside"):
             return one_hot.write(atom, self.value_of_atom)
         value = self.value_of_atom(atom.operand)
         if atom.name == "reshape":

@@ -16,10 +16,11 @@ from vgrad.primitives.elementwise import add
 from vgrad.primitives.indexing import counted_axis, gather, scatter
 
 
-def lift_scatter(letters, updates, indices, constants, params, output):
+def lift_scatter(letters, updates, indices, constants, params, output, filled):
     """The form of zeros to which updates are added at places of which one is computed and the others are counted.
 
     updates     the form of the updates; indices the variables of the index arrays; constants {variable: array}
+    filled      whether what was read out of bounds is NaN, of which updates may be made: they are dropped, not times 0
     """
     axes = params["axes"]
     common = len(updates.axes) - (len(output.shape) - len(axes))
@@ -50,13 +51,27 @@ def lift_scatter(letters, updates, indices, constants, params, output):
     below = without_ones(Atom("value", index, None, index.type.shape, index.type.dtype))
     factor = Atom("one_hot", below, output.shape[axis], (*below.shape, output.shape[axis]), output.dtype), (*own, v)
     rest = iter(updates.axes[common:])
-    whole = Form((*updates.axes, (v,)), tuple([Term(term.number, (*term.factors, factor)) for term in updates.terms]))
+    terms = [inside(term.factors, *factor) if filled else term.factors for term in updates.terms]
+    terms = [Term(term.number, (*factors, factor)) for term, factors in zip(updates.terms, terms)]
+    whole = Form((*updates.axes, (v,)), tuple(terms))
     result = [
         (v,) if place == axis else own_axes[place] if place in own_axes else next(rest)
         for place in range(len(output.shape))
     ]
     kept = [place for place, entry in enumerate(whole.axes) if entry and entry in result]
     return letters.summed(whole, kept)._replace(axes=tuple(result))
+
+
+def inside(factors, index, letters):
+    """The factors of an update, 0 where an index is out of bounds: those that have all the letters of the index."""
+    *places, _ = letters
+
+    def cut(atom, own):
+        if is_one_hot(atom) or not set(places) <= set(own):
+            return atom, own
+        return Atom("inside", (atom, index), tuple([own.index(x) for x in places]), atom.shape, atom.dtype), own
+
+    return tuple([cut(*factor) for factor in factors])
 
 
 def is_one_hot(atom):
@@ -148,6 +163,11 @@ def place_of(index, length):
     return select(lt(index, 0), add(index, length), index)
 
 
+def in_bounds(index, value_of):
+    place = place_of(value_of(index.operand), index.param)
+    return logical_and(ge(place, 0), lt(place, index.param))
+
+
 def spread(value, places, rank):
     """The value with its axes at these places of `rank` axes, the others of length 1."""
     shape = [1] * rank
@@ -161,9 +181,10 @@ def spread(value, places, rank):
 def write(atom, value_of):
     """The value of an Atom that this file makes. `value_of` gives that of an Atom."""
     if atom.name == "within":
-        index, length = value_of(atom.operand.operand), atom.operand.param
-        place = place_of(index, length)
-        return convert(logical_and(ge(place, 0), lt(place, length)), dtype=atom.dtype)
+        return convert(in_bounds(atom.operand, value_of), dtype=atom.dtype)
+    if atom.name == "inside":
+        array, index = atom.operand
+        return select(spread(in_bounds(index, value_of), atom.param, len(atom.shape)), value_of(array), 0.0)
     if atom.name == "match":
         first, second, rank = atom.param
         one, two = [place_of(value_of(each.operand), each.param) for each in atom.operand]
