@@ -183,7 +183,6 @@ def test_gradients_of_kernels(side):
 
 
 @small_and_large
-@pytest.mark.xfail(reason="the regions of padded convolutions are not one region")
 def test_gradients_of_kernels_are_formed_in_tiles_if_at_all(side):
     """With few places of an image they are contracted; with many it is as well to form them one after the other."""
     program, args = norms_and_clipped_sum(convolutional), (KERNELS, IMAGES[:, :side, :side], LABELS)
