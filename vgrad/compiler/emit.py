@@ -140,7 +140,9 @@ class Emitter:
         self.partial = {}
         self.filled = []
         self.operations = 0
-        self.cut = self.outer[0] if self.outer and not kernel.serial else None
+        self.cut = (
+            None if kernel.serial else kernel.cut if kernel.cut is not None else self.outer[0] if self.outer else None
+        )
         self.stored = {root for root in kernel.roots if is_stored(root)}
 
     # ---------------------------------------------------------------------------------------------------- names, text
@@ -589,23 +591,22 @@ class Emitter:
         self.loop_names = {axis: f"i{place}" for place, axis in enumerate(outer)}
         self.loop_names.update({axis: f"j{place}" for place, axis in enumerate(inner)})
         lengths = self.lengths(merged)
+        cut = self.cut
+        while cut in merged:  # the loop that it became part of
+            group = self.outer if cut in self.outer else self.inner
+            cut = group[group.index(cut) + 1]
         body = []
         depth = 1
         for line in self.first:
             body.append((depth, self.render(line)))
-        for place, axis in enumerate(outer):
-            if place == 0 and self.cut is not None:
-                body.append((depth, f"for {self.loop_names[axis]} in range(start, stop):"))
-            else:
-                size = self.integer(("size", axis), lengths[axis], "n")
-                body.append((depth, f"for {self.loop_names[axis]} in range({size}):"))
+        for axis in outer:
+            body.append((depth, self.loop(axis, cut, lengths)))
             depth += 1
         for number_ in range(max([*self.segments, *self.phases], default=0) + 1):
             if number_ in self.phases:
                 inside = depth
                 for axis in inner:
-                    size = self.integer(("size", axis), lengths[axis], "n")
-                    body.append((inside, f"for {self.loop_names[axis]} in range({size}):"))
+                    body.append((inside, self.loop(axis, cut, lengths)))
                     inside += 1
                 lines = self.phases[number_] or [("pass",)]
                 body.extend([(inside, self.render(line)) for line in lines])
@@ -619,13 +620,19 @@ class Emitter:
         text += "".join([f"{'    ' * level}{line}\n" for level, line in body]) or "    pass\n"
         kinds = ("i64", "i64", *[kind_of(dtype) for dtype in self.dtypes], *["i64"] * len(self.integers))
         extent = 1 if self.cut is None else self.kernel.sizes[self.cut]
-        unit = 1 if self.cut is None else lengths[outer[0]] // extent if extent else 1
+        unit = lengths[cut] // extent if cut is not None and extent else 1
         return Emitted(
             text, kinds, tuple(self.references), tuple(self.integers), extent, unit,
             None if self.cut is None else self.kernel.labels[self.cut],
             tuple(self.row_accesses()), self.partial, tuple(self.filled),
             self.operations, self.touched_bytes(),
         )  # fmt: skip
+
+    def loop(self, axis, cut, lengths):
+        """The head of the loop over an axis."""
+        if axis == cut:
+            return f"for {self.loop_names[axis]} in range(start, stop):"
+        return f"for {self.loop_names[axis]} in range({self.integer(('size', axis), lengths[axis], 'n')}):"
 
     def merge_axes(self):
         """Axes that join the next one: all addresses step through both as through one. They need no loop."""
@@ -634,6 +641,8 @@ class Emitter:
         merged = set()
         for group in (self.outer, self.inner):
             for first, second in zip(group, group[1:]):
+                if second == self.cut:
+                    continue  # rows that are cut lie outermost in their loop
                 size = self.kernel.sizes[second]
                 if all([a.strides.get(first, 0) == size * a.strides.get(second, 0) for _, _, a in self.addresses]):
                     merged.add(first)

@@ -22,10 +22,11 @@ class Kernel:
     sizes, labels   of the kernel's axes; outer and inner list axes in the order of the loops
     axes            for each root the kernel axis of each of its own (None for length 1)
     serial          True if its iterations must run in order on one thread
+    cut             the axis that tiles and lanes divide, if that is not the first of outer
     """
 
     __slots__ = (
-        "number", "roots", "axes", "sizes", "labels", "outer", "inner", "split", "serial", "ancestors", "emitted",
+        "number", "roots", "axes", "sizes", "labels", "outer", "inner", "split", "serial", "cut", "ancestors", "emitted",
     )  # fmt: skip
 
     def __init__(self, number):
@@ -38,6 +39,7 @@ class Kernel:
         self.inner = []
         self.split = False  # whether outer and inner are settled
         self.serial = False
+        self.cut = None
         self.ancestors = 0
         self.emitted = None
 
@@ -300,9 +302,27 @@ def start(kernel, root, labels):
         kernel.outer = whole
         if root.kind in ("scatter", "add"):
             safe = [axes[own] for own in safe_axes(root.shape, root.index)[:1]]
-            kernel.outer = safe + [axis for axis in whole if axis not in safe]
+            closest = [axes[own] for own in closest_axis(root)]
+            kernel.outer = safe + [axis for axis in whole if axis not in safe + closest]
+            kernel.inner = [axis for axis in closest if axis not in safe or len(kernel.outer) > 1]
+            kernel.outer = [axis for axis in kernel.outer if axis not in kernel.inner]
+            kernel.cut = safe[0] if safe else None
             kernel.serial = not safe and not root.partial
             kernel.split = True
+
+
+def closest_axis(root):
+    """The axis along which updates go to places side by side, as a list: the last loop, whatever the others are."""
+    for own, length in enumerate(root.shape):
+        steps = [
+            stride * k
+            for (_, terms), stride in zip(root.index, root.target.strides)
+            for axis, k in terms
+            if axis == own
+        ]
+        if length != 1 and steps == [1]:
+            return [own]
+    return []
 
 
 def split_for(kernel, root, mapping, kept):
