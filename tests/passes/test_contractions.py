@@ -408,3 +408,35 @@ def test_what_saves_little_is_left_as_it_was_written():
 
     plain = run_passes(make_jaxpr(grad(mean_loss))(PARAMS, X, Y), PIPELINE)
     assert contractions.contracted(plain) is plain
+
+
+def mean_of_rows(table, words):
+    return np.sum(np.sin(np.mean(table[words], axis=0)))
+
+
+def each_row_for_itself(table, words):
+    return np.sum(np.sin(table[words]) * np.arange(1.0, 1 + len(words))[:, None])
+
+
+def chosen_columns(table, words):
+    return np.sum(np.cos(np.take_along_axis(table[:3], words[None], axis=1)))
+
+
+@pytest.mark.parametrize("model", [mean_of_rows, each_row_for_itself, chosen_columns])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_updates_of_one_index_are_added_up_in_rows_of_their_own(model, dtype):
+    rng = np.random.default_rng(0)
+    table = rng.standard_normal((300, 300)).astype(dtype)
+    words = rng.integers(-300, 300, (5, 200))  # places come twice, also counted from the end
+    words[2, :7], words[3, 9] = 5, -150
+    words[3, 10] = 150
+
+    def norms(table, words):
+        grads = vmap(grad(model), (None, 0))(table, words)
+        return np.sqrt(np.sum(grads**2, axis=(1, 2)))
+
+    program = opened(make_jaxpr(norms)(table, words))
+    assert "first_equal" in [equation.primitive.name for equation in program.equations]
+    assert largest(program) < len(words) * table.size
+    expected = norms(table.astype("float64"), words)
+    np.testing.assert_allclose(jit(norms)(table, words), expected, rtol=1e-12 if dtype == "float64" else 1e-5)

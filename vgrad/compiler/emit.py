@@ -22,6 +22,7 @@ from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.expressions import expression, number, template
 from vgrad.compiler.lowering import DEEPEST, POSITIONS, cost_of
 from vgrad.compiler.values import (
+    ZERO,
     Ciphered,
     Constant,
     Cumulated,
@@ -433,6 +434,8 @@ class Emitter:
             self.emit_reduction(root, index, phase)
         elif root.kind == "cumulate":
             self.emit_cumulation(root, index, phase)
+        elif root.kind == "first":
+            self.emit_first_equal(root, index)
         elif root.kind == "add":
             self.emit_addition(root, index, phase)
         else:
@@ -545,6 +548,41 @@ class Emitter:
         lines = self.phases[phase]
         lines.append((f"{name} = {combine(value.kind, value.dtype, name, element)}",))
         self.store(root.target, index, name, lines)
+
+    def emit_first_equal(self, root, index):
+        """Each element is looked up in a hash table of the positions that came first, by open addressing."""
+        value, axis = root.value, root.value.axis
+        length, operand = root.shape[axis], value.operand.array
+        size = 2 << length.bit_length()
+        table = self.pointer(Buffer("lane", np.dtype(np.int32), size), 0)
+        start = (*index[:axis], ZERO, *index[axis + 1 :])
+        step, count, mask = [
+            self.integer((id(value), what), number_)
+            for what, number_ in (("step", operand.strides[axis]), ("length", length), ("mask", size - 1))
+        ]
+        place, key, slot, found = [self.name("k") for _ in range(4)]
+        reach = operand.strides[axis] * (length - 1)
+        own, seen = [self.address(operand, start, (f"{each} * {step}",), reach=reach) for each in (place, found)]
+        to = self.integer((id(value), "to"), root.target.strides[axis])
+        target = self.address(
+            root.target, start, (f"{place} * {to}",), writes=True, reach=root.target.strides[axis] * (length - 1)
+        )
+        self.segments[0] += [
+            (f"for {slot} in range({mask} + 1):",),
+            (f"    {table}[{slot}] = -1",),
+            (f"for {place} in range({count}):",),
+            (f"    {key} = int64(", own, ")"),
+            (f"    {slot} = (({key} * 2654435761) >> 16) & {mask}",),
+            (f"    {found} = int64({table}[{slot}])",),
+            (f"    while {found} >= 0 and int64(", seen, f") != {key}:"),
+            (f"        {slot} = ({slot} + 1) & {mask}",),
+            (f"        {found} = int64({table}[{slot}])",),
+            (f"    if {found} < 0:",),
+            (f"        {table}[{slot}] = {place}",),
+            (f"        {found} = {place}",),
+            ("    ", target, f" = {found}"),
+        ]
+        self.count(10 * length, self.segments[0])
 
     def emit_addition(self, root, index, phase):
         element = self.element(root.element, index, phase)

@@ -20,6 +20,7 @@ from vgrad.compiler.values import (
     Constant,
     Cumulated,
     Elementwise,
+    FirstEqual,
     Gathered,
     Position,
     RandomBits,
@@ -51,7 +52,7 @@ DEEPEST = 64  # expressions in each other; emit descends into them
 class Root:
     """A loop nest that forms a value: over `shape`, its element at `index` goes to `target`.
 
-    kind    "store", "reduce", "cumulate", "add" (sum into target at an index that several elements share), "scatter"
+    kind    "store", "reduce", "cumulate", "first" (see FirstEqual), "add" (sum into target at an index that several elements share), "scatter"
     value   what is formed; element the value whose elements the loop computes
     after   actions that must have run, beyond those that the reads tell
     equation  the one that it was made for: others, whose values are computed in place, may be in it too
@@ -348,6 +349,8 @@ def modes(equation):
         return [VIEW if reshape_terms(shape, equation.params["shape"]) is not None else MEMORY]
     if name in VIEWS:
         return [VIEW]
+    if name == "first_equal":
+        return [MEMORY]
     if name in TABLES:
         return [MEMORY] + [FUSED] * (count - 1)
     if name == "contract":
@@ -882,6 +885,16 @@ def lower_cumulation(lowering, equation, operands):
     return value
 
 
+def lower_first_equal(lowering, equation, operands):
+    (operand,), (var,) = operands, equation.outputs
+    if operand.dtype.kind not in "iu" or 0 in operand.shape:
+        return lower_host(lowering, equation, operands)
+    table = stored(lowering, operand)
+    value = FirstEqual(table, equation.params["axis"], var.type.dtype)
+    lowering.form(value, lowering.target_for(var), kind="first", element=table)
+    return value
+
+
 # ----------------------------------------------------------------------------------------------------- random, products
 
 
@@ -970,6 +983,7 @@ RULES = {
     "overlap_add": lower_overlap_add,
     **dict.fromkeys(REDUCTIONS, lower_reduction),
     **dict.fromkeys(CUMULATIONS, lower_cumulation),
+    "first_equal": lower_first_equal,
     "random_bits": lower_random_bits,
     "threefry2x32": lower_threefry,
     "contract": lower_contract,

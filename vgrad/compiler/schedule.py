@@ -149,7 +149,7 @@ def place_root(root, places, labels):
 
 def candidates(needs, places, root):
     """Kernels that the root might join: those it reads from, latest first, then the latest others."""
-    if root.kind in ("scatter", "add", "cumulate") or root.dynamic is not None or 0 in root.shape:
+    if root.kind in ("scatter", "add", "cumulate", "first") or root.dynamic is not None or 0 in root.shape:
         return []
     found = sorted([each for each in needs if isinstance(each, Kernel)], key=lambda each: -each.number)
     others = [each for each in places[-CANDIDATES:] if isinstance(each, Kernel) and each not in needs]
@@ -298,6 +298,9 @@ def start(kernel, root, labels):
         kernel.inner = [along_axis] if along_axis is not None else []
         kernel.split = True
         kernel.serial = not kernel.outer
+    elif root.kind == "first":
+        kernel.outer = [axis for axis in whole if axis != axes[root.value.axis]]
+        kernel.split, kernel.serial = True, not kernel.outer
     else:
         kernel.outer = whole
         if root.kind in ("scatter", "add"):

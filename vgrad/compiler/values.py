@@ -267,6 +267,17 @@ class Cumulated(Value):
         self.reverse = reverse
 
 
+class FirstEqual(Value):
+    """Where along one axis each element of an array in memory came first. Always a root."""
+
+    __slots__ = ("operand", "axis")
+
+    def __init__(self, operand, axis, dtype):
+        super().__init__(operand.shape, dtype, operand.labels)
+        self.operand = operand
+        self.axis = axis
+
+
 def identity_of(kind, dtype):
     """The number that a reduction starts from."""
     if kind in ("sum", "or"):

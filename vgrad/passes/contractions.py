@@ -38,10 +38,11 @@ RATE, BANDWIDTH, START = 2e11, 2e10, 2e-7  # flop/s, bytes/s, seconds per produc
 
 
 @functools.lru_cache(maxsize=4096)
-def steps_of(factors, output, sizes):
+def steps_of(factors, output, sizes, ordered=False):
     """How to contract: ((positions of the factors taken, letters of the result), ...), a result goes to the end.
 
-    factors, output: letters as numbers from 0; sizes: of each.
+    factors, output: letters as numbers from 0; sizes: of each. ordered: intermediate results have the output's order,
+    for it is read row by row; else an order of their own, which other contractions of the same factors share.
     """
     remaining, steps = list(factors), []
     if len(remaining) == 1:
@@ -56,7 +57,9 @@ def steps_of(factors, output, sizes):
         taken = [remaining[place] for place in positions]
         remaining = [own for place, own in enumerate(remaining) if place not in positions]
         rest = set(output).union(*remaining)
-        made = output if not remaining else tuple(dict.fromkeys([x for own in taken for x in own if x in rest]))
+        made = tuple(dict.fromkeys([x for own in taken for x in own if x in rest])) if remaining else output
+        if ordered:
+            made = tuple(sorted(made, key=lambda x: output.index(x) if x in output else math.inf))
         remaining.append(made)
         steps.append((positions, made))
     return tuple(steps)
@@ -66,18 +69,26 @@ def atom_of_term(letters, term, axes):
     """(the Atom that the product of a term's factors is, its letters): those of `axes` that the factors have."""
     present = {x for _, own in term.factors for x in own}
     output = tuple([x for axis in axes for x in axis if x in present])
-    factors, kept, last = one_hot.resolved(term.factors, output)
+    compact = functools.partial(one_hot.compacted, letters=letters, contraction=contraction)
+    found = [atom_of_product(letters, term, output, None)]
+    if len([atom for atom, _ in term.factors if one_hot.is_one_hot(atom)]) > 1:
+        found.append(atom_of_product(letters, term, output, compact))
+    return min(found, key=lambda atom: seconds_of(atom, set())), output
+
+
+def atom_of_product(letters, term, output, compact):
+    factors, kept, last = one_hot.resolved(term.factors, output, compact)
     if term.number != 1:  # a number goes to the smallest factor
         place = min(range(len(factors)), key=lambda place: factors[place][0].size)
         atom, own = factors[place]
         factors[place] = (Atom("scaled", atom, term.number, atom.shape, atom.dtype), own)
-    atom = contraction(letters, factors, kept)
+    atom = contraction(letters, factors, kept, ordered=last is not None)
     if last is not None:
         atom = one_hot.scattered(atom, last, output, dict(enumerate(letters.sizes)))
-    return atom, output
+    return atom
 
 
-def contraction(letters, factors, output):
+def contraction(letters, factors, output, ordered=False):
     """The Atom of a product of arrays, summed over the letters that are not in the output."""
     names = {}
     for _, own in factors:
@@ -86,7 +97,7 @@ def contraction(letters, factors, output):
     factors = [(atom, tuple([names[x] for x in own])) for atom, own in factors]
     sizes = tuple([letters.sizes[x] for x in names])
     wanted = tuple([names[x] for x in output])
-    for positions, made in steps_of(tuple([own for _, own in factors]), wanted, sizes):
+    for positions, made in steps_of(tuple([own for _, own in factors]), wanted, sizes, ordered):
         taken = [factors[place] for place in positions]
         factors = [factor for place, factor in enumerate(factors) if place not in positions]
         if len(taken) == 1 and taken[0][1] == made:
@@ -457,7 +468,7 @@ class Writing(Rewriting):
     def make(self, atom):
         if atom.name == "contract":
             return contract(*[self.value_of_atom(each) for each in atom.operand], spec=atom.param)
-        if atom.name in ("match", "take", "within", "scatter", "inside"):
+        if atom.name in ("match", "take", "within", "scatter", "inside", "slots"):
             return one_hot.write(atom, self.value_of_atom)
         value = self.value_of_atom(atom.operand)
         if atom.name == "reshape":

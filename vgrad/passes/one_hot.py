@@ -3,7 +3,8 @@
 Relies on forms and the primitives of indexing. The gradient of a lookup adds updates to rows: it is a contraction of
 the updates with an array that is 1 where a place is the index, and 0 elsewhere. Two such arrays contract to a
 comparison of the indices, one with another array to rows taken from it; one that is left in a result is a scatter, the
-last step.
+last step. Where both are of one index, as in a norm, the updates can be added up in as many rows as there are updates
+instead: those with the same place in the row of the first of them (`compacted`).
 """
 
 import numpy as np
@@ -14,6 +15,7 @@ from vgrad.primitives.broadcasting import convert, permute, reshape
 from vgrad.primitives.comparison import eq, ge, logical_and, lt, select
 from vgrad.primitives.elementwise import add
 from vgrad.primitives.indexing import counted_axis, gather, scatter
+from vgrad.primitives.sorting import first_equal
 
 
 def lift_scatter(letters, updates, indices, constants, params, output, filled):
@@ -78,10 +80,12 @@ def is_one_hot(atom):
     return atom.name == "one_hot"
 
 
-def resolved(factors, output):
+def resolved(factors, output, compact=None):
     """(factors without one-hot arrays, letters of their contraction, what it is scattered by or None).
 
     What it is scattered by: (one-hot atom, letters of its index, which come first in the contraction, its last letter).
+    compact     adds updates of one index up in few rows: a function of (one-hot atom, letters of the index, those of the
+                other one, the other factors, the letters of the output) that gives factors, or None
     """
     factors = list(factors)
     last = None
@@ -92,6 +96,12 @@ def resolved(factors, output):
         atom, own = hot
         *places, v = own
         factors.remove(hot)
+        if compact is not None and v not in output:
+            found = two_of_one_index(atom, places, v, factors)
+            rows = None if found is None else compact(atom, tuple(places), *found, output)
+            if rows is not None:
+                factors = rows
+                continue
         if any([is_one_hot(other) and v in letters[:-1] for other, letters in factors]):
             raise NoForm  # an index at an index
         found = []
@@ -117,6 +127,46 @@ def resolved(factors, output):
     if not factors or not known.issuperset(places):  # an update for several places
         factors.append(within(atom, places))
     return factors, (*places, *[x for x in output if x != v and x not in places]), last
+
+
+def two_of_one_index(atom, places, v, factors):
+    """(letters of the index of the other one-hot array of the same index, the factors without it); None if none is."""
+    having = [factor for factor in factors if v in factor[1]]
+    if len(having) != 1 or having[0][0] != atom or having[0][1][-1] != v:
+        return None
+    return tuple(having[0][1][:-1]), [factor for factor in factors if factor is not having[0]]
+
+
+def compacted(atom, places, others, factors, output, letters, contraction):
+    """The factors of a sum over pairs of updates with one place: updates added up in rows of their own, twice.
+
+    places, others  letters of the two indices; they have all but one in common. None if updates do not fall in two sets
+    contraction     a function of (letters, factors, output): the Atom of a product
+    """
+    own = [x for x in places if x not in others], [x for x in others if x not in places]
+    if [len(each) for each in own] != [1, 1] or places.index(own[0][0]) != others.index(own[1][0]):
+        return None
+    first, second = own[0][0], own[1][0]
+    if first in output or second in output or atom.shape[places.index(first)] < FEW:
+        return None
+    groups = [[factor for factor in factors if x in factor[1]] for x in (first, second)]
+    both = groups[0] + groups[1]
+    if any([factor in groups[1] for factor in groups[0]]) or any([is_one_hot(each) for each, _ in both]):
+        return None
+    axis = places.index(first)
+    rows, row = atom.shape[axis], letters.new(atom.shape[axis])
+    slots = Atom("slots", atom, axis, atom.shape[:-1], INT64)
+    hot = Atom("one_hot", slots, rows, (*atom.shape[:-1], rows), atom.dtype)
+    made = []
+    for group, names, x in zip(groups, (places, others), (first, second)):
+        elsewhere = {y for factor in factors if factor not in group for y in factor[1]}.union(output)
+        known = list(dict.fromkeys([y for factor in group for y in factor[1]]))
+        kept = [y for y in known if y in elsewhere and y not in names]
+        updates = group if set(known).issuperset(names) else [*group, within(atom, names)]
+        updates = contraction(letters, updates, (*names, *kept))
+        whole = (*[y for y in names if y != x], row, *kept)
+        made.append((scattered(updates, (hot, names, row), whole, dict(enumerate(letters.sizes))), whole))
+    return [factor for factor in factors if factor not in both] + made
 
 
 def within(atom, places):
@@ -152,6 +202,8 @@ def scattered(atom, last, output, sizes):
     return Atom("scatter", (atom, index), (axes, kept), tuple([sizes[x] for x in output]), atom.dtype)
 
 
+FEW = 16  # updates whose indices are compared with each other
+
 # ------------------------------------------------------------------------------------------------------------- writing
 
 
@@ -185,6 +237,10 @@ def write(atom, value_of):
     if atom.name == "inside":
         array, index = atom.operand
         return select(spread(in_bounds(index, value_of), atom.param, len(atom.shape)), value_of(array), 0.0)
+    if atom.name == "slots":
+        index, axis = atom.operand, atom.param
+        inside = in_bounds(index, value_of)
+        return select(inside, first_equal(place_of(value_of(index.operand), index.param), axis=axis), atom.shape[axis])
     if atom.name == "match":
         first, second, rank = atom.param
         one, two = [place_of(value_of(each.operand), each.param) for each in atom.operand]

@@ -1,11 +1,11 @@
-"""sort, argsort of one or several keys, and searchsorted.
+"""sort, argsort of one or several keys, first_equal, and searchsorted.
 
 Relies on indexing. Equal elements keep their order, and so do their derivatives; NaNs come last.
 """
 
 import numpy as np
 
-from vgrad.core.primitive import Primitive, host, no_tangent, refuse
+from vgrad.core.primitive import STRUCTURAL, Primitive, host, no_tangent, refuse
 from vgrad.core.types import INT64, ArrayType, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import broadcast, move_axis
@@ -96,6 +96,42 @@ def descending_order(value, axis):
     """The order that sorts the value along an axis from large to small: NaNs first, equal elements in their order."""
     order = argsort(reverse(value, axes=(axis,)), axis=axis)
     return reverse(sub(type_of(value).shape[axis] - 1, order), axes=(axis,))
+
+
+# ------------------------------------------------------------------------------------------------------- first_equal
+
+
+def first_equal_type(operand, *, axis):
+    return ArrayType(sort_type(operand, axis=axis).shape, INT64)
+
+
+def first_equal_evaluate(operand, *, axis):
+    operand = np.moveaxis(np.asarray(operand), axis, -1)
+    order = np.argsort(operand, axis=-1, kind="stable")
+    ordered = np.take_along_axis(operand, order, axis=-1)
+    begins = np.ones(operand.shape, bool)
+    begins[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    start = np.maximum.accumulate(np.where(begins, np.arange(operand.shape[-1]), 0), axis=-1)
+    result = np.empty(operand.shape, np.int64)
+    np.put_along_axis(result, order, np.take_along_axis(order, start, axis=-1), axis=-1)
+    return np.moveaxis(result, -1, axis)
+
+
+def first_equal_batch(operands, mapped_axes, *, axis):
+    (operand,), (mapped,) = operands, mapped_axes
+    return first_equal(operand, axis=axis + (axis >= mapped)), mapped
+
+
+# first_equal(x, axis): for every element the position (int64) of the first element along the axis that equals it.
+first_equal = Primitive(
+    "first_equal",
+    output_type=first_equal_type,
+    evaluate=first_equal_evaluate,
+    jvp=no_tangent,
+    transpose=refuse("first_equal is discrete"),
+    batch=first_equal_batch,
+    lower=STRUCTURAL,
+)
 
 
 # ------------------------------------------------------------------------------------------------------ searchsorted

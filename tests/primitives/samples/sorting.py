@@ -1,7 +1,7 @@
 import numpy as np
 
 from tests.primitives.sampling import booleans, complex_, distinct, fixed, given, integers, real, sample
-from vgrad.primitives.sorting import argsort, searchsorted, sort
+from vgrad.primitives.sorting import argsort, first_equal, searchsorted, sort
 
 ordered = given(lambda rng, dtype: np.sort(rng.normal(size=4)).astype(dtype), "ordered", moves=False)
 
@@ -14,6 +14,10 @@ SAMPLES = [
     sample(sort, booleans(5), axis=0),
     sample(sort, real(0, 3), axis=0),
     sample(argsort, distinct(5), axis=0),
+    sample(first_equal, integers(-2, 2, 9), axis=0),
+    sample(first_equal, integers(0, 3, 2, 8, 3), axis=1),
+    sample(first_equal, integers(0, 2, 3, 0), axis=1),
+    sample(first_equal, real(4), axis=0),
     sample(argsort, integers(0, 3, 2, 5), axis=1),
     sample(argsort, integers(0, 2, 3, 4), distinct(3, 4), axis=0),
     sample(searchsorted, ordered, fixed(real(2, 3)), side="left"),
