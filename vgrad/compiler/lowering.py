@@ -52,7 +52,8 @@ DEEPEST = 64  # expressions in each other; emit descends into them
 class Root:
     """A loop nest that forms a value: over `shape`, its element at `index` goes to `target`.
 
-    kind    "store", "reduce", "cumulate", "first" (see FirstEqual), "add" (sum into target at an index that several elements share), "scatter"
+    kind    "store", "reduce", "cumulate", "first" (see FirstEqual), "scatter",
+            "add" (sum into target at an index that several elements share)
     value   what is formed; element the value whose elements the loop computes
     after   actions that must have run, beyond those that the reads tell
     equation  the one that it was made for: others, whose values are computed in place, may be in it too

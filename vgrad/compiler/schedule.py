@@ -26,7 +26,8 @@ class Kernel:
     """
 
     __slots__ = (
-        "number", "roots", "axes", "sizes", "labels", "outer", "inner", "split", "serial", "cut", "ancestors", "emitted",
+        "number", "roots", "axes", "sizes", "labels", "outer", "inner", "split", "serial", "cut", "ancestors",
+        "emitted",
     )  # fmt: skip
 
     def __init__(self, number):

@@ -84,8 +84,8 @@ def resolved(factors, output, compact=None):
     """(factors without one-hot arrays, letters of their contraction, what it is scattered by or None).
 
     What it is scattered by: (one-hot atom, letters of its index, which come first in the contraction, its last letter).
-    compact     adds updates of one index up in few rows: a function of (one-hot atom, letters of the index, those of the
-                other one, the other factors, the letters of the output) that gives factors, or None
+    compact     adds updates of one index up in few rows: a function of (one-hot atom, letters of the index, those of
+                the other one, the other factors, the letters of the output) that gives factors, or None
     """
     factors = list(factors)
     last = None
