@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vgrad import perexample
+from vgrad import optim, perexample
 from vgrad.core.primitive import REGISTRY
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +29,7 @@ def test_code_blocks_run(page, monkeypatch):
             del REGISTRY[name]
 
 
-@pytest.mark.parametrize("module", [perexample], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [optim, perexample], ids=lambda module: module.__name__)
 def test_examples_in_docstrings_run(module):
     _, _, example = module.__doc__.partition("\n\n    ")
     assert example, f"{module.__name__} has no example"

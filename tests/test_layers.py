@@ -30,7 +30,7 @@ LAYERS = [
     ("random",),
     ("nn",),
     ("api",),
-    ("perexample",),
+    ("optim", "perexample"),
     ("privacy",),
     ("debug", "testing", "tree_util", "flatten_util", "typing"),
     ("test_util",),

@@ -1,8 +1,8 @@
 """vgrad: transforms ordinary NumPy functions. grad differentiates, vmap batches, jit stages; they compose in any order.
 
 The public surfaces: vgrad.numpy (vgrad.numpy.linalg, .fft), vgrad.lax, vgrad.nn, vgrad.random, vgrad.scipy; statistics
-of per-example gradients in vgrad.perexample; pytrees in vgrad.tree and vgrad.tree_util. Every name is imported when it
-is first asked for.
+of per-example gradients in vgrad.perexample; optimisers in vgrad.optim; pytrees in vgrad.tree and vgrad.tree_util.
+Every name is imported when it is first asked for.
 """
 
 import importlib
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         lax,
         nn,
         numpy,
+        optim,
         perexample,
         random,
         scipy,
@@ -98,6 +99,7 @@ __all__ = [
     "make_jaxpr",
     "nn",
     "numpy",
+    "optim",
     "perexample",
     "random",
     "remat",
@@ -119,6 +121,7 @@ MODULES = (
     "lax",
     "nn",
     "numpy",
+    "optim",
     "perexample",
     "random",
     "scipy",

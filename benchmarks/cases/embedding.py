@@ -3,7 +3,14 @@
 import numpy
 
 from cases import GRADIENTS
-from cases.layers import cross_entropy, dense, dense_flops, reviews, torch_cross_entropy
+from cases.layers import (
+    cross_entropy,
+    dense,
+    dense_flops,
+    reviews,
+    torch_classifier,
+    torch_cross_entropy,
+)
 
 VOCABULARY, TOKENS, WIDTHS = 10_000, 256, (16, 2)
 BATCHES, MODES, CLIP = (16, 64, 256), GRADIENTS, 0.679
@@ -27,6 +34,19 @@ def loss(np, lax, weights, tokens, label):
 def torch_loss(torch, weights, tokens, label):
     mean = torch.mean(torch.nn.functional.embedding(tokens, weights["embedding"]), dim=-2)
     return torch_cross_entropy(torch, mean @ weights["weights0"] + weights["bias0"], label)
+
+
+def torch_module(torch):
+    class Scores(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.head = torch.nn.Embedding(VOCABULARY, WIDTHS[0]), torch.nn.Linear(*WIDTHS)
+
+        def forward(self, tokens):
+            return self.head(torch.mean(self.embedding(tokens), dim=1))
+
+    parameters = {"embedding": "embedding.weight", "weights0": "head.weight", "bias0": "head.bias"}
+    return torch_classifier(torch, Scores(), parameters)
 
 
 def flops(batch, mode):

@@ -53,6 +53,11 @@ def of_torch_images(image):
     return image.reshape(-1, *image.shape[-3:]).movedim(-1, 1)
 
 
+def of_torch_images_apart(torch, image):
+    """Each feature in one piece: Opacus gives wrong gradients of convolutions where they lie next to each other."""
+    return of_torch_images(image).clone(memory_format=torch.contiguous_format)
+
+
 def torch_conv(torch, weights, layer, x, stride, padding):
     kernel = weights[f"kernel{layer}"].permute(3, 2, 0, 1)
     return torch.nn.functional.conv2d(x, kernel, weights[f"shift{layer}"], stride, padding)
@@ -64,3 +69,12 @@ def torch_max_pool(torch, x):
 
 def torch_average_pool(torch, x):
     return torch.nn.functional.avg_pool2d(x, 2)
+
+
+def torch_kernels(torch, convolutions, place):
+    """(a ModuleList of the convolutions, where the weights of `kernels` are if it stands at `place`)."""
+    layers, parameters = torch.nn.ModuleList(), {}
+    for layer, (side, inputs, outputs, stride, padding, _) in enumerate(convolutions):
+        layers.append(torch.nn.Conv2d(inputs, outputs, side, stride, padding))
+        parameters |= {f"kernel{layer}": f"{place}.{layer}.weight", f"shift{layer}": f"{place}.{layer}.bias"}
+    return layers, parameters

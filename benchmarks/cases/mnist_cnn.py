@@ -8,10 +8,20 @@ from cases.images import (
     max_pool,
     of_images,
     of_torch_images,
+    of_torch_images_apart,
     torch_conv,
+    torch_kernels,
     torch_max_pool,
 )
-from cases.layers import classified, cross_entropy, dense, dense_flops, torch_cross_entropy
+from cases.layers import (
+    classified,
+    cross_entropy,
+    dense,
+    dense_flops,
+    torch_classifier,
+    torch_cross_entropy,
+    torch_perceptron,
+)
 
 # side of the kernel, features read, features given, stride, padding, side of the image given
 CONVOLUTIONS = (8, 1, 16, 2, 3, 14), (4, 16, 32, 2, 0, 5)
@@ -47,6 +57,25 @@ def torch_loss(torch, weights, image, label):
     channels_last = x.movedim(1, -1)
     scores = dense_layers(torch.relu, weights, channels_last.reshape(*image.shape[:-3], WIDTHS[0]))
     return torch_cross_entropy(torch, scores, label)
+
+
+def torch_module(torch):
+    convolutions, parameters = torch_kernels(torch, CONVOLUTIONS, "convolutions")
+    dense_layers, places = torch_perceptron(torch, WIDTHS)
+    parameters |= {name: f"dense.{place}" for name, place in places.items()}
+
+    class Scores(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolutions, self.dense = convolutions, dense_layers
+
+        def forward(self, images):
+            x = of_torch_images_apart(torch, images)
+            for convolution in self.convolutions:
+                x = torch_max_pool(torch, torch.relu(convolution(x)))
+            return self.dense(x.movedim(1, -1).flatten(1))
+
+    return torch_classifier(torch, Scores(), parameters)
 
 
 def flops(batch, mode):

@@ -7,6 +7,9 @@ from opacus.grad_sample import GradSampleModule
 
 from implementations.torch import clipped_step, compiled, numpy_array, prepare, product, wait  # noqa: F401
 
+# The axes of our weights, in the order in which these layers have them.
+AXES = {torch.nn.Linear: (1, 0), torch.nn.Conv2d: (3, 2, 0, 1)}
+
 
 def version():
     return importlib.metadata.version("opacus")
@@ -23,15 +26,16 @@ class Model:
         if set(places.values()) != set(parameters):
             raise ValueError(f"the module has {sorted(parameters)}, the case names {sorted(places.values())}")
         self.parameters = {name: parameters[place] for name, place in places.items()}
-        linear = {f"{name}.weight" for name, layer in module.named_modules() if isinstance(layer, torch.nn.Linear)}
-        self.transposed = {name for name, place in places.items() if place in linear}
+        layers = [(layer, axes) for layer in module.modules() for kind, axes in AXES.items() if isinstance(layer, kind)]
+        axes_of = {id(layer.weight): axes for layer, axes in layers}
+        self.axes = {name: axes_of[id(each)] for name, each in self.parameters.items() if id(each) in axes_of}
         self.wrapped, self.weights = wrap(module), None
 
     def losses(self, weights, data):
         """Of the examples; weights other than those of the last call are copied into the parameters."""
         if weights is not self.weights:
             for name, parameter in self.parameters.items():
-                weight = weights[name].T if name in self.transposed else weights[name]
+                weight = weights[name].permute(self.axes[name]) if name in self.axes else weights[name]
                 parameter.data = weight.reshape(parameter.shape).clone(memory_format=torch.contiguous_format)
             self.weights = weights
         return self.wrapped(*data)
@@ -45,10 +49,12 @@ class Model:
 
     def weights_of(self, tensors):
         """What has the shapes of the parameters, in the shapes of the weights."""
-        return {
-            name: (each.T if name in self.transposed else each).reshape(self.weights[name].shape)
-            for name, each in tensors.items()
-        }
+        ours = {}
+        for name, each in tensors.items():
+            if name in self.axes:
+                each = each.permute([self.axes[name].index(axis) for axis in range(each.ndim)])
+            ours[name] = each.reshape(self.weights[name].shape)
+        return ours
 
 
 def program(case, mode):
