@@ -482,7 +482,7 @@ def facts(options):
         subprocess.run([child_python, "-m", "compileall", "-q", str(folder)], env=environment("vgrad", 1), check=False)
     duration = 0.2 if options.quick else 1.5  # the best of so many seconds: others may be using the machine
     rates, versions, broken = {}, {}, {}
-    for implementation in options.impl:
+    for implementation in [name for name in options.impl if name not in ONLY_STEPS] or options.impl:
         say(f"matrix products of {implementation}")
         try:
             child = Child(options, implementation, cache_of(options, implementation), duration=duration)
