@@ -12,8 +12,9 @@ Every module has
                           each example of a batch; it is built of layers that Opacus knows (nn.Linear, nn.Embedding,
                           nn.LayerNorm, nn.Conv2d, ...), all its parameters are in them, and it has no buffers.
                           `parameters` maps each name in weights() to that of the module's parameter: {"weights0":
-                          "layers.0.weight", ...}. A matrix of nn.Linear (outputs, inputs) is the transpose of ours
-                          (inputs, outputs); what else differs in shape is reshaped.
+                          "layers.0.weight", ...}. The axes of nn.Linear (outputs, inputs) and of nn.Conv2d (outputs,
+                          inputs, height, width) are ours (inputs, outputs) and (height, width, inputs, outputs) in
+                          another order; what else differs in shape is reshaped.
     CHUNKS                for norms: how many examples an implementation takes at a time that forms gradients
     flops(batch, mode)    multiplications and additions that the products need, or None where products do not count
 The Hessian and Jacobian workloads name the differentiated function `loss` as well.

@@ -90,7 +90,7 @@ def torch_loss(torch, weights, tokens, following):
     return torch.mean(torch_cross_entropy(torch, scores, following), dim=-1)
 
 
-def torch_module(torch):
+def torch_module(torch, tied=False):
     nn = torch.nn
 
     class Layer(nn.Module):
@@ -115,6 +115,8 @@ def torch_module(torch):
             self.embedding, self.position = nn.Embedding(VOCABULARY, WIDTH), nn.Embedding(TOKENS, WIDTH)
             self.layers = nn.Sequential(*(Layer() for _ in range(LAYERS)))
             self.before_head, self.head = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, VOCABULARY, bias=False)
+            if tied:
+                self.head.weight = self.embedding.weight
 
         def forward(self, tokens, following):
             places = torch.arange(TOKENS).repeat(len(tokens), 1)
@@ -122,7 +124,8 @@ def torch_module(torch):
             scores = self.head(self.before_head(x)).transpose(1, 2)
             return torch.mean(nn.functional.cross_entropy(scores, following, reduction="none"), dim=1)
 
-    parameters = {"embedding": "embedding.weight", "position": "position.weight", "head": "head.weight"}
+    parameters = {"embedding": "embedding.weight", "position": "position.weight"}
+    parameters |= {} if tied else {"head": "head.weight"}
     parameters |= {"before_head_scale": "before_head.weight", "before_head_shift": "before_head.bias"}
     for layer in range(LAYERS):
         parameters |= {f"{name}{layer}": f"layers.{layer}.{name}.weight" for name in SHAPES}
