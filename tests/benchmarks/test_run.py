@@ -103,16 +103,17 @@ def test_the_fastest_microbatch_size_stays_and_failing_ones_are_noted(monkeypatc
     left = []
 
     class Child:
-        def __init__(self, options, implementation, cache, microbatch, **settings):
-            self.size, self.first = microbatch, {"version": "1"}
+        def __init__(self, options, implementation, cache, timeout, microbatch, **settings):
+            self.size = microbatch
             if microbatch == 4:
                 raise run.Failure("out of memory")
+            assert timeout == {1: None, 2: 6.0, 8: 8.0, None: 8.0}[microbatch]
 
         def seconds_to_first_result(self):
-            return 100 if self.size is None else 1
+            return 4.0
 
         def ask(self, **order):
-            return {"times": {1: [3.0], 2: [2.0, 2.5], 8: [4.0]}[self.size]}
+            return {"times": {1: [3.0], 2: [2.0, 2.5], 8: [4.0], None: [5.0]}[self.size]}
 
         def close(self):
             left.append(self.size)
@@ -122,4 +123,4 @@ def test_the_fastest_microbatch_size_stays_and_failing_ones_are_noted(monkeypatc
     options.folder = tmp_path
     run.open_with_best_microbatch(options, row, {"workload": "softmax", "batch": 16})
     assert row.child.size == row.fields["microbatch"] == 2 and left == [1, 8, None]
-    assert row.fields["tried"] == {"1": 3.0, "2": 2.0, "4": "out of memory", "8": 4.0, "None": "too slow"}
+    assert row.fields["tried"] == {"1": 3.0, "2": 2.0, "4": "out of memory", "8": 4.0, "None": 5.0}
