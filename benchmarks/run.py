@@ -52,7 +52,7 @@ REFERENCES = ("jax", "torch", "jax_two_pass", "autograd", "vgrad")  # the first 
 CONTRACTING = ("vgrad", "jax_two_pass", "jax_privacy", "opacus_ghost")  # their DP step need not hold all gradients
 BASELINE = "jax"
 TOLERANCE = 2e-4
-PATIENCE = 3  # a microbatch size is given up if it starts so many times as long as the best, its call besides
+PATIENCE = 3  # times what the imports and the compilation of the best microbatch size took: slower ones are given up
 LONGEST = 20.0  # seconds that one implementation may spend in bursts of one row; at least three rounds are run
 GIGABYTE = 1 << 30
 
