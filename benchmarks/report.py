@@ -2,22 +2,30 @@
 
     python benchmarks/report.py [--history FILE] [--output FOLDER]
 
-Of every workload, mode and batch size the latest run counts that has both vgrad and JAX (or else the latest run).
+Each implementation's latest measurement is shown; a ratio is of the latest run that measured both.
 Needs matplotlib for the picture only.
 """
 
 import argparse
+import itertools
 import json
 import math
 import statistics
 from pathlib import Path
 
 import cases
-from run import BASELINE, FOLDER, IMPLEMENTATIONS, memory, seconds
+from run import BASELINE, FOLDER, IMPLEMENTATIONS, ONLY_STEPS, WAYS, memory, seconds
 
 SMALL = 50e-6  # below it calling dominates, and the target is wider
 MODES = (*cases.GRADIENTS, "hessian_by_input", "hessian_by_weights", "jacobian", "norms", "gram")
 COLOURS = {"vgrad": "#c0392b", "jax": "#7f8c8d", "torch": "#e67e22", "torch_compile": "#f1c40f", "autograd": "#2980b9"}
+COLOURS |= {"jax_two_pass": "#95a5a6", "jax_privacy": "#bdc3c7", "opacus": "#8e44ad", "opacus_ghost": "#af7ac5"}
+
+# Targets of the DP step: for the ratio of each, and for the geometric mean.
+STEP_SMALL = 0.2e-3  # vgrad's step below it is not judged against the best ways
+WAY_TARGETS, PLAIN_TARGETS = (0.8, 0.35), (1.4, 1.25)
+PLAIN_WORKLOADS = "softmax", "mlp", "wide_mlp", "transformer"
+MEMORY_KEY, MEMORY_TARGET = ("wide_mlp", "dp_step", 64), 1.3  # peak memory, to that of the plain step
 
 
 def place(key):
@@ -25,25 +33,37 @@ def place(key):
     return cases.NAMES.index(workload), MODES.index(mode), batch
 
 
-def latest(path, quick):
-    """{(workload, mode, batch): {implementation: row}}, each of one run."""
-    runs = {}
+class Measured:
+    """All runs of one workload, mode and batch size; `rows` is the latest of each implementation."""
+
+    def __init__(self):
+        self.runs, self.rows = {}, {}
+
+    def add(self, row):
+        self.runs.setdefault(row["run"], {})[row["impl"]] = row
+        if row["run"] >= self.rows.get(row["impl"], row)["run"]:
+            self.rows[row["impl"]] = row
+
+    def together(self, *names):
+        """The rows of the latest run that has all of these; none if no run has."""
+        runs = [run for run, rows in self.runs.items() if set(names) <= set(rows)]
+        return self.runs[max(runs)] if runs else {}
+
+
+def read(path, quick):
+    """{(workload, mode, batch): Measured}, in the order of the tables."""
+    found = {}
     for line in path.read_text().splitlines():
         row = json.loads(line)
         if quick or not row["quick"]:
-            key = row["workload"], row["mode"], row["batch"]
-            runs.setdefault(key, {}).setdefault(row["run"], {})[row["impl"]] = row
-    chosen = {}
-    for key in sorted(runs, key=place):
-        of_key = runs[key]
-        both = [run for run, rows in of_key.items() if {"vgrad", BASELINE} <= set(rows)]
-        chosen[key] = of_key[max(both or of_key)]
-    return chosen
+            found.setdefault((row["workload"], row["mode"], row["batch"]), Measured()).add(row)
+    return {key: found[key] for key in sorted(found, key=place)}
 
 
-def ratio(rows, field, of="vgrad"):
+def ratio(measured, field, of="vgrad"):
     """Of vgrad to JAX; None if one is missing or failed."""
-    if any(name not in rows or "failure" in rows[name] for name in (of, BASELINE)):
+    rows = measured.together(of, BASELINE)
+    if not rows or any("failure" in rows[name] for name in (of, BASELINE)):
         return None
     if field == "median":
         return rows[of].get("ratio")
@@ -52,12 +72,12 @@ def ratio(rows, field, of="vgrad"):
     return mine / theirs if mine is not None and theirs else None
 
 
-def target(key, rows, field):
+def target(key, measured, field):
     """The ratio to JAX to reach."""
     workload, mode, _ = key
     if field != "median":
         return {"start_empty": 2.0, "start_warm": 0.6, "new_batch": 0.2, "peak": 1.0, "process": 1.0}[field]
-    if rows[BASELINE].get("median", 1) < SMALL:
+    if measured.together("vgrad", BASELINE).get(BASELINE, {}).get("median", 1) < SMALL:
         return 2.0
     if mode in ("norms", "gram"):
         return {"norms": 0.2, "gram": 0.1}[mode]
@@ -77,8 +97,8 @@ FIELDS = {
 
 def judged(chosen, field):
     """(key, ratio, target) wherever vgrad and JAX both have the figure."""
-    found = [(key, ratio(rows, field), rows) for key, rows in chosen.items()]
-    return [(key, value, target(key, rows, field)) for key, value, rows in found if value is not None]
+    found = [(key, ratio(measured, field), measured) for key, measured in chosen.items()]
+    return [(key, value, target(key, measured, field)) for key, value, measured in found if value is not None]
 
 
 def label(key):
@@ -104,77 +124,175 @@ def summary(chosen):
     return lines
 
 
+def what_failed(failure):
+    if failure.startswith("NotImplementedError"):
+        return "not supported"
+    return "refused" if failure.endswith(": refused") else "failed"
+
+
 def cell(rows, name, field, show):
     if name not in rows:
         return ""
     if "failure" in rows[name]:
-        return "failed" if field == "median" else ""
+        return what_failed(rows[name]["failure"]) if field == "median" else ""
     if field not in rows[name]:
         return ""
     return show(rows[name].get(field)).strip()
 
 
-def verdict(key, rows, field):
-    value = ratio(rows, field)
+def bold_above(value, goal):
     if value is None:
         return ""
-    return f"{value:.2f}" if value <= target(key, rows, field) else f"**{value:.2f}**"
+    return f"{value:.2f}" if value <= goal else f"**{value:.2f}**"
+
+
+def verdict(key, measured, field):
+    return bold_above(ratio(measured, field), target(key, measured, field))
+
+
+def table(columns, figures, rows):
+    """Markdown; the last so many columns are figures."""
+    aligned = ["---"] * (len(columns) - figures) + ["--:"] * figures
+    return ["| " + " | ".join(row) + " |" for row in (columns, aligned, *rows)]
 
 
 def times(chosen, names):
-    lines = [
-        "| workload | mode | batch | " + " | ".join(names) + " | vgrad / JAX | target | of the limit |",
-        "|---|---|--:|" + "--:|" * (len(names) + 3),
-    ]
-    for key, rows in chosen.items():
-        row = rows.get("vgrad", {})
+    rows = []
+    for key, measured in chosen.items():
+        row = measured.rows.get("vgrad", {})
         limit = f"{100 * row['limit'] / row['median']:.0f} %" if "limit" in row and "median" in row else ""
-        cells = [cell(rows, name, "median", seconds) for name in names]
-        goal = f"{target(key, rows, 'median')}" if BASELINE in rows else ""
-        lines.append("| " + " | ".join([*map(str, key), *cells, verdict(key, rows, "median"), goal, limit]) + " |")
-    return lines
+        cells = [cell(measured.rows, name, "median", seconds) for name in names]
+        goal = f"{target(key, measured, 'median')}" if measured.together("vgrad", BASELINE) else ""
+        rows.append([*map(str, key), *cells, verdict(key, measured, "median"), goal, limit])
+    columns = ["workload", "mode", "batch", *names, "vgrad / JAX", "target", "of the limit"]
+    return table(columns, len(names) + 4, rows)
 
 
 def holding(chosen, names, *fields):
-    """(rows that have such a field, in the form of `chosen`; the implementations that have it)."""
-    kept = {
-        key: rows for key, rows in chosen.items() if any([field in row for row in rows.values() for field in fields])
+    """(what has such a field, in the form of `chosen`; the implementations that have it)."""
+    having = {
+        name: {key for key, each in chosen.items() if set(fields) & set(each.rows.get(name, ()))} for name in names
     }
-    named = [name for name in names if any([field in rows.get(name, ()) for rows in kept.values() for field in fields])]
-    return kept, named
+    kept = {key: measured for key, measured in chosen.items() if any(key in keys for keys in having.values())}
+    return kept, [name for name in names if having[name]]
 
 
 def starts(chosen, names):
     chosen, names = holding(chosen, names, "start_empty", "start_warm")
-    lines = [
-        "| workload | mode | batch | " + " | ".join(f"{name}: empty, warm" for name in names) + " | vgrad / JAX |",
-        "|---|---|--:|" + "--:|" * (len(names) + 1),
-    ]
-    for key, rows in chosen.items():
-        pairs = [[cell(rows, name, field, seconds) for field in ("start_empty", "start_warm")] for name in names]
-        verdicts = [verdict(key, rows, field) for field in ("start_empty", "start_warm")]
-        cells = [", ".join(filter(None, pair)) for pair in (*pairs, verdicts)]
-        lines.append("| " + " | ".join([*map(str, key), *cells]) + " |")
-    return lines
+    rows = []
+    for key, measured in chosen.items():
+        fields = "start_empty", "start_warm"
+        pairs = [[cell(measured.rows, name, field, seconds) for field in fields] for name in names]
+        verdicts = [verdict(key, measured, field) for field in fields]
+        rows.append([*map(str, key), *(", ".join(filter(None, pair)) for pair in (*pairs, verdicts))])
+    columns = ["workload", "mode", "batch", *(f"{name}: empty, warm" for name in names), "vgrad / JAX"]
+    return table(columns, len(names) + 2, rows)
 
 
 def others(chosen, names, field, show):
     chosen, names = holding(chosen, names, field)
-    lines = [
-        "| workload | mode | batch | " + " | ".join(names) + " | vgrad / JAX |",
-        "|---|---|--:|" + "--:|" * (len(names) + 1),
-    ]
-    for key, rows in chosen.items():
-        cells = [cell(rows, name, field, show) for name in names]
-        lines.append("| " + " | ".join([*map(str, key), *cells, verdict(key, rows, field)]) + " |")
-    return lines
+    rows = []
+    for key, measured in chosen.items():
+        cells = [cell(measured.rows, name, field, show) for name in names]
+        rows.append([*map(str, key), *cells, verdict(key, measured, field)])
+    return table(["workload", "mode", "batch", *names, "vgrad / JAX"], len(names) + 2, rows)
+
+
+def best_way(measured, library):
+    """(the fastest of the library's ways to a DP step, the ratio of vgrad to it), of one run that tried all of them."""
+    rows = measured.together("vgrad", *WAYS[library])
+    if not rows or "failure" in rows["vgrad"]:
+        return None
+    ours = rows["vgrad"]["medians"]
+    ratios = {
+        way: statistics.median(mine / theirs for mine, theirs in zip(ours, rows[way]["medians"]))
+        for way in WAYS[library]
+        if "failure" not in rows[way]
+    }
+    return max(ratios.items(), key=lambda item: item[1]) if ratios else None
+
+
+def to_plain(chosen, key, field="median"):
+    """The ratio of vgrad's DP step to its plain step, of the latest run that has both; None if there is none."""
+    private, plain = (
+        {run: rows["vgrad"][field] for run, rows in measured.runs.items() if field in rows.get("vgrad", ())}
+        for measured in (chosen[key], chosen.get((key[0], "plain", key[2]), Measured()))
+    )
+    both = set(private) & set(plain)
+    return private[max(both)] / plain[max(both)] if both else None
+
+
+def steps(chosen):
+    """The DP steps for which ways were measured that are only for it."""
+    return {
+        key: measured
+        for key, measured in chosen.items()
+        if key[1] == "dp_step" and set(ONLY_STEPS) & set(measured.rows)
+    }
+
+
+def judged_step(measured):
+    return measured.rows.get("vgrad", {}).get("median", 0) > STEP_SMALL
+
+
+def way_cell(rows, way):
+    """Its time, with the microbatch size if it has one."""
+    text, row = cell(rows, way, "median", seconds), rows.get(way, {})
+    if "microbatch" not in row or "failure" in row:
+        return text
+    return f"{text} ({row['microbatch'] or 'all'})"
+
+
+def step_times(chosen):
+    ways = [way for of_library in WAYS.values() for way in of_library]
+    rows = []
+    for key, measured in steps(chosen).items():
+        cells = [cell(measured.rows, "vgrad", "median", seconds), *(way_cell(measured.rows, way) for way in ways)]
+        goal = WAY_TARGETS[0] if judged_step(measured) else math.inf
+        for best in [best_way(measured, library) for library in WAYS]:
+            cells.append(f"{bold_above(best[1], goal)} ({best[0]})" if best else "")
+        plain_goal = PLAIN_TARGETS[0] if key[0] in PLAIN_WORKLOADS else math.inf
+        rows.append([key[0], str(key[2]), *cells, bold_above(to_plain(chosen, key), plain_goal)])
+    heads = [f"vgrad / best of {library}" for library in WAYS]
+    return table(["workload", "batch", "vgrad", *ways, *heads, "DP / plain"], len(ways) + 4, rows)
+
+
+def step_ratios(chosen):
+    """(what is compared, {key: ratio}, the target for each, the target for the geometric mean)"""
+    judged = {key: measured for key, measured in steps(chosen).items() if judged_step(measured)}
+    for library in WAYS:
+        best = {key: best_way(measured, library) for key, measured in judged.items()}
+        yield (
+            f"time / that of the best of {library}'s ways",
+            {k: each and each[1] for k, each in best.items()},
+            *WAY_TARGETS,
+        )
+    usual = [key for key in chosen if key[0] in PLAIN_WORKLOADS and key[1] == "dp_step"]
+    yield "time / that of the plain step", {key: to_plain(chosen, key) for key in usual}, *PLAIN_TARGETS
+    large = [MEMORY_KEY] if MEMORY_KEY in chosen else []
+    peaks = {key: to_plain(chosen, key, "peak") for key in large}
+    yield "peak memory / that of the plain step", peaks, MEMORY_TARGET, MEMORY_TARGET
+
+
+def step_targets(chosen):
+    """What the DP step has to reach, and where it does not."""
+    rows = []
+    for title, found, each, mean in step_ratios(chosen):
+        ratios = {key: value for key, value in found.items() if value is not None}
+        if ratios:
+            missed = ", ".join(f"{key[0]} {key[2]} ({value:.2f})" for key, value in ratios.items() if value > each)
+            reached = f"{sum([value <= each for value in ratios.values()])} of {len(ratios)}"
+            middle, worst = statistics.geometric_mean(ratios.values()), max(ratios.values())
+            rows.append([title, str(each), reached, f"{worst:.2f}", missed, str(mean), bold_above(middle, mean)])
+    columns = ["vgrad's DP step", "target of each", "met", "worst", "missed, with the ratio"]
+    return table([*columns, "target of the geometric mean", "geometric mean"], 0, rows)
 
 
 def failures(chosen):
     """Each failure once, with the places where it is met."""
     places = {}
-    for key, rows in chosen.items():
-        for name, row in rows.items():
+    for key, measured in chosen.items():
+        for name, row in measured.rows.items():
             if "failure" in row:
                 places.setdefault((name, row["failure"]), []).append(label(key))
     return [f"- {name}, {', '.join(met)}: `{failure}`" for (name, failure), met in places.items()]
@@ -183,8 +301,9 @@ def failures(chosen):
 def machines(chosen):
     """What was run, where: one entry a run."""
     runs = {}
-    for rows in chosen.values():
-        for name, row in rows.items():
+    for measured in chosen.values():
+        compared = [measured.together("vgrad", *names) for names in ((BASELINE,), *WAYS.values())]
+        for name, row in itertools.chain(measured.rows.items(), *(rows.items() for rows in compared)):
             runs.setdefault(row["run"], (row, {}))[1].update({name: row["version"]} if "version" in row else {})
     lines = []
     for run, (row, versions) in sorted(runs.items()):
@@ -193,26 +312,46 @@ def machines(chosen):
         copies = ", ".join(f"{int(size) >> 20} MB at {rate / 1e9:.0f}" for size, rate in machine["copies"].items())
         lines += [
             f"- {run}, commit {row['commit']}, {machine['cpu']}, {machine['threads']} threads;",
-            f"  {', '.join(f'{name} {version}' for name, version in versions.items())}.",
+            f"  {', '.join(f'{name} {versions[name]}' for name in IMPLEMENTATIONS if name in versions)}.",
             f"  Float32 products in GFLOP/s: {products}; copies (read and written) in GB/s: {copies}.",
             f"  `{row['command']}`",
         ]
     return lines
 
 
+STEPS = f"""
+## The DP step against the best ways
+
+The same step: vgrad's from the naive program (gradients of the examples, norms, clipping, sum) against each library's
+ways to it. `jax`, `torch`: the same naive program. `jax_two_pass`: norms of the gradients, formed for so many examples
+at a time, then one gradient of the weighted sum of the losses. `jax_privacy`: its `clipped_grad`, without the replacing
+of NaNs. `opacus`: the gradients of the examples from hooks on the layers of an `nn.Module`. `opacus_ghost`: norms from
+what the layers read and are given back where Opacus has a rule for it, then the gradient of weighted losses. fastDP is
+not on PyPI and thus not here. In brackets: how many examples at a time were the fastest, of 1, 2, 4, ..., 64, and all.
+The ratios are to the fastest of a library's ways, named in brackets, of one run that tried all of them; they are judged
+where vgrad's step takes more than {STEP_SMALL * 1e3:g} ms. *DP / plain*: vgrad's time over that of its plain step,
+judged for {", ".join(PLAIN_WORKLOADS)}.
+"""
+
+
 def markdown(chosen):
-    names = [name for name in IMPLEMENTATIONS if any(name in rows for rows in chosen.values())]
+    shown = set().union(*(measured.rows for measured in chosen.values())) - set(ONLY_STEPS)
+    names = [name for name in IMPLEMENTATIONS if name in shown]
     parts = [
         "# Benchmarks\n",
         "Made by `python benchmarks/report.py` from what these commands measured:\n",
         *machines(chosen),
         "\nTimes are medians; each implementation has its own process, and they run in turns. `vgrad / JAX` is the",
-        "median over rounds of the ratio of the round's medians; bold where the target is missed. *Of the limit*: the",
-        "least time for the products (at the best library's measured rate) and for reading the arguments and writing",
-        "the results once (at the measured rate of copying), over vgrad's time.\n",
+        "median over rounds of the ratio of the round's medians; bold where the target is missed. What is shown of an",
+        "implementation is its latest measurement; ratios are of the latest run that measured both. *Of the limit*:",
+        "the least time for the products (at the best library's measured rate) and for reading the arguments and",
+        "writing the results once (at the measured rate of copying), over vgrad's time.\n",
         "![time relative to JAX](results.png)\n",
         "## Against the targets\n",
         *summary(chosen),
+        "",
+        *step_targets(chosen),
+        *([STEPS, *step_times(chosen)] if steps(chosen) else []),
         "\n## Time of a call\n",
         *times(chosen, names),
         "\n## From process start to the first result\n",
@@ -245,9 +384,10 @@ def draw(chosen, path):
     panels = [[mode] for mode in cases.GRADIENTS] + [list(MODES[len(cases.GRADIENTS) :])]
     panels = [[key for key in chosen if key[1] in modes] for modes in panels]
     panels = [keys for keys in panels if keys]
-    names = [name for name in IMPLEMENTATIONS if name != BASELINE and any(name in rows for rows in chosen.values())]
     figure, axes = pyplot.subplots(len(panels), 1, figsize=(14, 3.6 * len(panels)), squeeze=False, layout="constrained")
     for axis, keys in zip(axes[:, 0], panels):
+        present = set().union(*(chosen[key].rows for key in keys))
+        names = [name for name in IMPLEMENTATIONS if name in present and name != BASELINE]
         width = 0.8 / max(1, len(names))
         for offset, name in enumerate(names):
             values = [ratio(chosen[key], "median", name) or math.nan for key in keys]
@@ -268,7 +408,7 @@ def draw(chosen, path):
         axis.set_title(" / ".join(dict.fromkeys(key[1] for key in keys)).replace("_", " "), fontsize=10)
         axis.set_ylabel("time / JAX's time")
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].legend(fontsize=8, ncols=len(names))
+        axis.legend(fontsize=8, ncols=len(names))
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 
@@ -281,7 +421,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if not options.history.exists():
         raise SystemExit(f"{options.history} does not exist: run benchmarks/run.py first")
-    chosen = latest(options.history, options.quick)
+    chosen = read(options.history, options.quick)
     if not chosen:
         raise SystemExit(f"{options.history} has no full runs; --quick counts the quick ones too")
     options.output.mkdir(parents=True, exist_ok=True)

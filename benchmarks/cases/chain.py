@@ -29,5 +29,19 @@ def torch_loss(torch, weights, row):
     return torch.sum(torch_gelu(torch, shares * WIDTH) * weights["readout"], dim=-1) / WIDTH
 
 
+def torch_module(torch):
+    class Chain(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = torch.nn.LayerNorm(WIDTH)
+            self.readout = torch.nn.Linear(WIDTH, 1, bias=False)
+
+        def forward(self, row):
+            shares = torch.softmax(self.norm(row), dim=-1)
+            return self.readout(torch_gelu(torch, shares * WIDTH))[:, 0] / WIDTH
+
+    return Chain(), {"scale": "norm.weight", "shift": "norm.bias", "readout": "readout.weight"}
+
+
 def flops(batch, mode):
     return None

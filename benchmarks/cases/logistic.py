@@ -30,5 +30,18 @@ def torch_loss(torch, weights, features, label):
     return torch.nn.functional.softplus(score) - label * score
 
 
+def torch_module(torch):
+    class Logistic(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.score = torch.nn.Linear(FEATURES, 1)
+
+        def forward(self, features, label):
+            score = self.score(features)[:, 0]
+            return torch.nn.functional.binary_cross_entropy_with_logits(score, label, reduction="none")
+
+    return Logistic(), {"weights": "score.weight", "bias": "score.bias"}
+
+
 def flops(batch, mode):
     return dense_flops((FEATURES, 1), batch)

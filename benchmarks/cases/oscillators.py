@@ -33,5 +33,31 @@ def torch_loss(torch, weights, time, signal):
     return (torch.sum(waves, dim=-1) - signal) ** 2 / 2
 
 
+def torch_module(torch):
+    names = "amplitude", "decay", "frequency", "phase"
+
+    class Waves(torch.nn.Module):
+        """Opacus has no rule for it, and maps it over the examples with torch.func."""
+
+        def __init__(self):
+            super().__init__()
+            for name in names:
+                self.register_parameter(name, torch.nn.Parameter(torch.empty(OSCILLATORS)))
+
+        def forward(self, time):
+            envelope = self.amplitude * torch.exp(-(self.decay**2) * time)
+            return torch.sum(torch.tanh(envelope * torch.sin(self.frequency * time + self.phase)), dim=-1)
+
+    class Signal(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.waves = Waves()
+
+        def forward(self, time, signal):
+            return (self.waves(time[:, None]) - signal) ** 2 / 2
+
+    return Signal(), {name: f"waves.{name}" for name in names}
+
+
 def flops(batch, mode):
     return None

@@ -1,7 +1,15 @@
 """Softmax regression: 784 pixels, ten classes."""
 
 from cases import GRADIENTS
-from cases.layers import classified, cross_entropy, dense, dense_flops, torch_cross_entropy
+from cases.layers import (
+    classified,
+    cross_entropy,
+    dense,
+    dense_flops,
+    torch_classifier,
+    torch_cross_entropy,
+    torch_perceptron,
+)
 
 WIDTHS = 784, 10
 BATCHES, MODES, CLIP = (16, 64, 256), GRADIENTS, 28.0
@@ -21,6 +29,10 @@ def loss(np, lax, weights, image, label):
 
 def torch_loss(torch, weights, image, label):
     return torch_cross_entropy(torch, image @ weights["weights0"] + weights["bias0"], label)
+
+
+def torch_module(torch):
+    return torch_classifier(torch, *torch_perceptron(torch, WIDTHS))
 
 
 def flops(batch, mode):

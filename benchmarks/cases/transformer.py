@@ -90,6 +90,52 @@ def torch_loss(torch, weights, tokens, following):
     return torch.mean(torch_cross_entropy(torch, scores, following), dim=-1)
 
 
+def torch_module(torch, tied=False):
+    nn = torch.nn
+
+    class Layer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.before_attention, self.before_hidden = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
+            self.query, self.key, self.value, self.join = (nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(4))
+            self.up, self.down = nn.Linear(WIDTH, HIDDEN), nn.Linear(HIDDEN, WIDTH)
+
+        def forward(self, x):
+            normal = self.before_attention(x)
+            query, key, value = (
+                part(normal).unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in (self.query, self.key, self.value)
+            )
+            mixed = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+            x = x + self.join(mixed.transpose(1, 2).flatten(2))
+            return x + self.down(torch_gelu(torch, self.up(self.before_hidden(x))))
+
+    class Transformer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.position = nn.Embedding(VOCABULARY, WIDTH), nn.Embedding(TOKENS, WIDTH)
+            self.layers = nn.Sequential(*(Layer() for _ in range(LAYERS)))
+            self.before_head, self.head = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, VOCABULARY, bias=False)
+            if tied:
+                self.head.weight = self.embedding.weight
+
+        def forward(self, tokens, following):
+            places = torch.arange(TOKENS).repeat(len(tokens), 1)
+            x = self.layers(self.embedding(tokens) + self.position(places))
+            scores = self.head(self.before_head(x)).transpose(1, 2)
+            return torch.mean(nn.functional.cross_entropy(scores, following, reduction="none"), dim=1)
+
+    parameters = {"embedding": "embedding.weight", "position": "position.weight"}
+    parameters |= {} if tied else {"head": "head.weight"}
+    parameters |= {"before_head_scale": "before_head.weight", "before_head_shift": "before_head.bias"}
+    for layer in range(LAYERS):
+        parameters |= {f"{name}{layer}": f"layers.{layer}.{name}.weight" for name in SHAPES}
+        parameters |= {f"{name}_bias{layer}": f"layers.{layer}.{name}.bias" for name in ("up", "down")}
+        for place in ("before_attention", "before_hidden"):
+            parameters |= {f"{place}{layer}_scale": f"layers.{layer}.{place}.weight"}
+            parameters |= {f"{place}{layer}_shift": f"layers.{layer}.{place}.bias"}
+    return Transformer(), parameters
+
+
 def flops(batch, mode):
     """Three times the forward products: dense layers, and scores and mixtures of attention."""
     dense = LAYERS * sum(inputs * outputs for inputs, outputs in SHAPES.values()) + WIDTH * VOCABULARY

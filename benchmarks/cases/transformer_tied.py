@@ -11,3 +11,7 @@ def weights():
     weights = transformer.weights()
     del weights["head"]
     return weights
+
+
+def torch_module(torch):
+    return transformer.torch_module(torch, tied=True)

@@ -20,6 +20,10 @@ def program(case, mode):
     return jax.jit(in_chunks(whole, case.CHUNKS["jax"]) if mode == "norms" else whole)
 
 
+def loss_of(case):
+    return lambda weights, *example: case.loss(jnp, jax.lax, weights, *example)
+
+
 def in_chunks(function, size):
     """The function on so many examples at a time, one after the other: their gradients are formed."""
 

@@ -3,11 +3,10 @@
 import importlib.metadata
 
 import jax
-import jax.numpy as jnp
 from jax_privacy.clipping import clipped_grad
 
 from implementations import RATE
-from implementations.jax import compiled, numpy_array, prepare, product, wait  # noqa: F401
+from implementations.jax import compiled, loss_of, numpy_array, prepare, product, wait  # noqa: F401
 
 
 def version():
@@ -15,8 +14,7 @@ def version():
 
 
 def program(case, mode, microbatch=1):
-    def loss(weights, *example):
-        return case.loss(jnp, jax.lax.stop_gradient, weights, *example)
+    loss = loss_of(case)
 
     def step(weights, *data):
         sums = clipped_grad(

@@ -4,12 +4,11 @@ import jax
 import jax.numpy as jnp
 
 from implementations import RATE
-from implementations.jax import compiled, numpy_array, prepare, product, version, wait  # noqa: F401
+from implementations.jax import compiled, loss_of, numpy_array, prepare, product, version, wait  # noqa: F401
 
 
 def program(case, mode, microbatch=1):
-    def loss(weights, *example):
-        return case.loss(jnp, jax.lax.stop_gradient, weights, *example)
+    loss = loss_of(case)
 
     def step(weights, *data):
         def norm(example):

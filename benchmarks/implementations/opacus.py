@@ -7,8 +7,8 @@ from opacus.grad_sample import GradSampleModule
 
 from implementations.torch import clipped_step, compiled, numpy_array, prepare, product, wait  # noqa: F401
 
-# The axes of our weights, in the order in which these layers have them.
-AXES = {torch.nn.Linear: (1, 0), torch.nn.Conv2d: (3, 2, 0, 1)}
+# The axes of these layers' weights in the order of ours; of a weight that two layers share, the last here counts.
+AXES = {torch.nn.Linear: (1, 0), torch.nn.Conv2d: (2, 3, 1, 0), torch.nn.Embedding: (0, 1)}
 
 
 def version():
@@ -26,17 +26,21 @@ class Model:
         if set(places.values()) != set(parameters):
             raise ValueError(f"the module has {sorted(parameters)}, the case names {sorted(places.values())}")
         self.parameters = {name: parameters[place] for name, place in places.items()}
-        layers = [(layer, axes) for layer in module.modules() for kind, axes in AXES.items() if isinstance(layer, kind)]
-        axes_of = {id(layer.weight): axes for layer, axes in layers}
-        self.axes = {name: axes_of[id(each)] for name, each in self.parameters.items() if id(each) in axes_of}
+        axes = {
+            id(layer.weight): order
+            for kind, order in AXES.items()
+            for layer in module.modules()
+            if isinstance(layer, kind)
+        }
+        self.axes = {name: axes[id(each)] for name, each in self.parameters.items() if id(each) in axes}
         self.wrapped, self.weights = wrap(module), None
 
     def losses(self, weights, data):
         """Of the examples; weights other than those of the last call are copied into the parameters."""
         if weights is not self.weights:
             for name, parameter in self.parameters.items():
-                weight = weights[name].permute(self.axes[name]) if name in self.axes else weights[name]
-                parameter.data = weight.reshape(parameter.shape).clone(memory_format=torch.contiguous_format)
+                place = self.in_our_order(name, parameter.data)
+                place.copy_(weights[name].reshape(place.shape))
             self.weights = weights
         return self.wrapped(*data)
 
@@ -47,14 +51,13 @@ class Model:
             parameter.grad = parameter.grad_sample = None
         return found
 
+    def in_our_order(self, name, tensor):
+        """A view of what has the axes of a parameter."""
+        return tensor.permute(self.axes[name]) if name in self.axes else tensor
+
     def weights_of(self, tensors):
         """What has the shapes of the parameters, in the shapes of the weights."""
-        ours = {}
-        for name, each in tensors.items():
-            if name in self.axes:
-                each = each.permute([self.axes[name].index(axis) for axis in range(each.ndim)])
-            ours[name] = each.reshape(self.weights[name].shape)
-        return ours
+        return {name: self.in_our_order(name, each).reshape(self.weights[name].shape) for name, each in tensors.items()}
 
 
 def program(case, mode):

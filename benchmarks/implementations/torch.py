@@ -18,7 +18,7 @@ def prepare(array, threads):
 
 def clipped_step(weights, gradients, clip):
     """The DP step from the gradients of the examples."""
-    norms = [torch.linalg.vector_norm(each.flatten(1), dim=1) for each in gradients.values()]
+    norms = [torch.linalg.vector_norm(each.reshape(len(each), -1), dim=1) for each in gradients.values()]
     factors = torch.clamp(clip / torch.linalg.vector_norm(torch.stack(norms), dim=0), max=1)
     sums = {name: torch.einsum("b,b...->...", factors, each) for name, each in gradients.items()}
     return {name: weights[name] - RATE / len(factors) * sums[name] for name in weights}

@@ -83,3 +83,44 @@ def test_the_history_holds_no_paths():
         "python benchmarks/run.py --python jax=PATH --history PATH --batch 16"
     )
     assert str(run.Failure("No such file: '/home/me/bin/python3', 1 / 2")) == "No such file: 'python3', 1 / 2"
+
+
+def test_a_way_to_a_dp_step_runs_no_other_mode_and_uses_its_librarys_interpreter():
+    options = run.parse("--workload mlp --impl vgrad,jax_privacy,opacus --python jax=other".split())
+    assert run.implementations(options, "dp_step", False) == ["vgrad", "jax_privacy", "opacus"]
+    assert run.implementations(options, "per_example", True) == ["vgrad"]
+    assert options.pythons["jax_privacy"] == "other" != options.pythons["opacus"]
+
+
+def test_microbatch_sizes_divide_the_batch_and_their_gradients_fit():
+    options = run.parse([])
+    assert run.microbatches(options, "jax_privacy", "softmax", 16) == [1, 2, 4, 8, None]
+    assert run.microbatches(options, "jax_privacy", "softmax", 12) == [1, 2, 4, None]
+    assert run.microbatches(options, "jax_privacy", "wide_mlp", 64) == [1, 2, 4, 8, 16, 32]
+
+
+def test_the_fastest_microbatch_size_stays_and_failing_ones_are_noted(monkeypatch, tmp_path):
+    left = []
+
+    class Child:
+        def __init__(self, options, implementation, cache, timeout, microbatch, **settings):
+            self.size = microbatch
+            if microbatch == 4:
+                raise run.Failure("out of memory")
+            assert timeout == {1: None, 2: 6.0, 8: 8.0, None: 8.0}[microbatch]
+
+        def seconds_to_first_result(self):
+            return 4.0
+
+        def ask(self, **order):
+            return {"times": {1: [3.0], 2: [2.0, 2.5], 8: [4.0], None: [5.0]}[self.size]}
+
+        def close(self):
+            left.append(self.size)
+
+    monkeypatch.setattr(run, "Child", Child)
+    options, row = run.parse([]), run.Row("jax_privacy")
+    options.folder = tmp_path
+    run.open_with_best_microbatch(options, row, {"workload": "softmax", "batch": 16})
+    assert row.child.size == row.fields["microbatch"] == 2 and left == [1, 8, None]
+    assert row.fields["tried"] == {"1": 3.0, "2": 2.0, "4": "out of memory", "8": 4.0, "None": 5.0}
