@@ -6,6 +6,7 @@ import pytest
 
 from vgrad.config import CHOICES, config
 
+FLOPS_PER_BYTE = 10
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -15,8 +16,8 @@ def pytest_addoption(parser):
 
 @pytest.fixture(autouse=True)
 def default_settings():
-    """Every test starts and ends with the first choice of every setting."""
-    with config(**{name: choices[0] for name, choices in CHOICES.items()}):
+    """Every test starts and ends with the first choice of every setting, and with plans that no measurement makes."""
+    with config(**{name: choices[0] for name, choices in CHOICES.items()}, flops_per_byte=FLOPS_PER_BYTE):
         yield
 
 

@@ -16,6 +16,7 @@ CHOICES = {
 }
 NUMBERS_AND_PATHS = {
     "num_threads": 0,  # threads of a compiled program; 0: one for each processor that the process may use
+    "flops_per_byte": 0,  # of the machine, by which compiled programs are planned; 0: measured once and kept
     "dump": "",  # a folder into which every stage of a program that is compiled is written
     "cache_dir": "",  # where compiled code is kept between processes; empty: in the user's cache directory
     "cache_size": 2**30,  # bytes that it may hold; what was used longest ago goes first

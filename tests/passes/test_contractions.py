@@ -397,9 +397,9 @@ def test_a_plan_for_many_leaves_is_made_in_little_time():
         return weighted(1 / total, grads)
 
     jaxpr = run_passes(make_jaxpr(step)(params, np.ones((8, 20))), PIPELINE)
-    plan = contractions.Contractions(jaxpr)
+    plan = contractions.Contractions(jaxpr, 10)
     assert max(map(len, plan.components)) < 20  # decided one by one
-    assert largest(contractions.contracted(jaxpr)) < 8 * 400
+    assert largest(contractions.contracted(jaxpr, 10)) < 8 * 400
 
 
 def test_what_saves_little_is_left_as_it_was_written():
@@ -407,7 +407,7 @@ def test_what_saves_little_is_left_as_it_was_written():
         return np.mean(vmap(loss, (None, 0, 0))(params, x, y))
 
     plain = run_passes(make_jaxpr(grad(mean_loss))(PARAMS, X, Y), PIPELINE)
-    assert contractions.contracted(plain) is plain
+    assert contractions.contracted(plain, 10) is plain
 
 
 def mean_of_rows(table, words):

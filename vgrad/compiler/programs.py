@@ -3,6 +3,7 @@
 Relies on passes.
 """
 
+from vgrad.compiler.machine import flops_per_byte
 from vgrad.passes import inline
 from vgrad.passes.apart import apart
 from vgrad.passes.contractions import contracted
@@ -25,7 +26,7 @@ COMPILED = (  # what comes after the passes that every program goes through
     Pass("take out of loops what can be done at once", lift_from_loops),
     Pass("take concatenations apart", apart),
     Pass("read windows rather than add them up", read_windows),
-    Pass("keep contractions", contracted),
+    Pass("keep contractions", lambda jaxpr: contracted(jaxpr, flops_per_byte())),
 )
 
 

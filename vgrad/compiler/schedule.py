@@ -13,6 +13,7 @@ import math
 from vgrad.compiler.lowering import POSITIONS, Root, safe_axes
 from vgrad.compiler.values import Reduced
 
+LONG = 4096  # elements of a row whose reduction is not put off
 CANDIDATES = 6  # how many earlier kernels a root without producers among them looks at
 
 
@@ -130,6 +131,8 @@ def place_root(root, places, labels):
         others = [each for each in needs if each is not kernel]
         if any([each.ancestors >> kernel.number & 1 for each in others]):
             continue
+        if ancestors & ~(1 << kernel.number) & ~kernel.ancestors and would_wait(kernel, root):
+            continue
         if not join(kernel, root, labels):
             continue
         bit = 1 << kernel.number
@@ -155,6 +158,14 @@ def candidates(needs, places, root):
     found = sorted([each for each in needs if isinstance(each, Kernel)], key=lambda each: -each.number)
     others = [each for each in places[-CANDIDATES:] if isinstance(each, Kernel) and each not in needs]
     return [each for each in [*found, *reversed(others)] if not each.serial and fits_more(each)]
+
+
+def would_wait(kernel, root):
+    """Whether a root that needs more than the kernel would keep back a reduction of long rows for little work.
+
+    The sum of the norms of all leaves is an example: each is best taken while its leaf is in the cache.
+    """
+    return shrinks(kernel) and math.prod(root.shape) * LONG <= math.prod(kernel.sizes)
 
 
 def fits_more(kernel):
@@ -376,19 +387,37 @@ def by_memory(kernel, root, mapping):
 
 
 def in_order(places):
-    """The places as they were made, but each with all that it needs before it.
+    """The places as they were made, but each with all that it needs before it, and reductions as soon as they can run.
 
-    A kernel that was joined by later roots draws what these need before itself; nothing else is moved.
+    A kernel that was joined by later roots draws what these need before itself. A reduction to little, a norm for
+    example, reads what was made just before from the cache. Nothing else is moved.
     """
     done, ordered, by_number = 0, [], {place.number: place for place in places}
+    waiting = [place for place in places if shrinks(place)]
     for place in places:
         if done >> place.number & 1:
             continue
         missing = [by_number[number] for number in bits_of(place.ancestors & ~done)]
         for each in (*sorted(missing, key=lambda each: each.ancestors.bit_count()), place):
+            if done >> each.number & 1:
+                continue
             ordered.append(each)
             done |= 1 << each.number
+            ready = [one for one in waiting if one.ancestors >> each.number & 1 and not one.ancestors & ~done]
+            for one in ready:
+                waiting.remove(one)
+                if not done >> one.number & 1:
+                    ordered.append(one)
+                    done |= 1 << one.number
     return ordered
+
+
+def shrinks(place):
+    """Whether a place is a kernel that makes little of much: it reads 16 times what it writes, or more."""
+    if not isinstance(place, Kernel) or any([root.kind != "reduce" for root in place.roots]):
+        return False
+    read = {id(value.array.buffer): value.array.size for root in place.roots for value, _ in root.reads if value.array}
+    return sum(read.values()) >= 16 * sum([root.target.size for root in place.roots])
 
 
 def bits_of(number):

@@ -31,7 +31,7 @@ from vgrad.primitives.elementwise import add, div, mul
 from vgrad.primitives.shape import strided_slice
 
 WORTHWHILE = 0.9  # of the seconds that a component takes as it was written
-RATE, BANDWIDTH, START = 2e11, 2e10, 2e-7  # flop/s, bytes/s, seconds per product: only their ratios matter
+RATE, START = 2e11, 2e-7  # flop/s of a product, seconds to begin one: only ratios matter
 
 
 # ------------------------------------------------------------------------------------------------- the cost of a form
@@ -65,7 +65,7 @@ def steps_of(factors, output, sizes, ordered=False):
     return tuple(steps)
 
 
-def atom_of_term(letters, term, axes):
+def atom_of_term(letters, term, axes, bandwidth):
     """(the Atom that the product of a term's factors is, its letters): those of `axes` that the factors have."""
     present = {x for _, own in term.factors for x in own}
     output = tuple([x for axis in axes for x in axis if x in present])
@@ -73,7 +73,7 @@ def atom_of_term(letters, term, axes):
     found = [atom_of_product(letters, term, output, None)]
     if len([atom for atom, _ in term.factors if one_hot.is_one_hot(atom)]) > 1:
         found.append(atom_of_product(letters, term, output, compact))
-    return min(found, key=lambda atom: seconds_of(atom, set())), output
+    return min(found, key=lambda atom: seconds_of(atom, bandwidth, set())), output
 
 
 def atom_of_product(letters, term, output, compact):
@@ -122,8 +122,8 @@ def is_product(inputs, output):
     return bool(left & right - set(output) and left - right and right - left)
 
 
-def seconds_of(atom, seen):
-    """What it costs to form an atom, without what has been seen before."""
+def seconds_of(atom, bandwidth, seen):
+    """What it costs to form an atom, without what has been seen before. `bandwidth`: bytes per second."""
     if atom.name == "value" or atom in seen:
         return 0.0
     seen.add(atom)
@@ -132,14 +132,14 @@ def seconds_of(atom, seen):
             atom.operand if isinstance(atom.operand, tuple) and not isinstance(atom.operand, Atom) else (atom.operand,)
         )
         moved = 0 if atom.name in ("reshape", "slice", "one_hot") else atom.size + sum([each.size for each in parts])
-        return moved * atom.dtype.itemsize / BANDWIDTH + sum([seconds_of(each, seen) for each in parts])
+        return moved * atom.dtype.itemsize / bandwidth + sum([seconds_of(each, bandwidth, seen) for each in parts])
     inputs, output = split(atom.param)
     sizes = {x: size for own, each in zip(inputs, atom.operand) for x, size in zip(own, each.shape)}
     work = 2 * math.prod(sizes.values())
     moved = (atom.size + sum([each.size for each in atom.operand])) * atom.dtype.itemsize
     rate = (RATE if is_product(inputs, output) else RATE / 8) * 4 / atom.dtype.itemsize
-    own = max(work / rate, moved / BANDWIDTH) + START
-    return own + sum([seconds_of(each, seen) for each in atom.operand])
+    own = max(work / rate, moved / bandwidth) + START
+    return own + sum([seconds_of(each, bandwidth, seen) for each in atom.operand])
 
 
 # --------------------------------------------------------------------------------------------------------- the decision
@@ -179,8 +179,9 @@ class Choice(NamedTuple):
 class Contractions:
     """The forms of a program's values, and which of them are formed. `choices` tells about the outer products."""
 
-    def __init__(self, jaxpr):
+    def __init__(self, jaxpr, flops_per_byte):
         self.jaxpr = jaxpr
+        self.bandwidth = RATE / flops_per_byte
         self.letters = Letters()
         self.lifted = {}
         self.constants = dict(jaxpr.constants)
@@ -340,10 +341,11 @@ class Contractions:
 
     def seconds_to_form(self, each, seen):
         form = precise(each)
-        seconds = each.var.type.size * each.var.type.dtype.itemsize * (len(form.terms) - 1) / BANDWIDTH
+        seconds = each.var.type.size * each.var.type.dtype.itemsize * (len(form.terms) - 1) / self.bandwidth
         for term in form.terms:
             if term.factors:
-                seconds += seconds_of(atom_of_term(self.letters, term, form.axes)[0], seen)
+                atom, _ = atom_of_term(self.letters, term, form.axes, self.bandwidth)
+                seconds += seconds_of(atom, self.bandwidth, seen)
         return seconds
 
     def changes(self):
@@ -443,7 +445,7 @@ class Writing(Rewriting):
         for term in form.terms:
             value, own = term.number, ()
             if term.factors:
-                atom, own = atom_of_term(letters, term, form.axes)
+                atom, own = atom_of_term(letters, term, form.axes, self.plan.bandwidth)
                 value = self.value_of_atom(atom)
             whole = [x for axis in form.axes for x in axis]
             if len(own) < len(whole):
@@ -487,14 +489,15 @@ class Writing(Rewriting):
         return strided_slice(value, start=tuple(starts), stop=tuple(stops), step=tuple(steps))
 
 
-def contracted(jaxpr):
+def contracted(jaxpr, flops_per_byte):
     """The program with values kept as contractions where that is cheaper than to form them.
 
+    flops_per_byte  operations of a product in the time that a byte takes to or from memory
     Its memo holds the Choices, under "contractions".
     """
     if not any([expands(equation) for equation in jaxpr.equations]):
         return jaxpr
-    plan = Contractions(jaxpr)
+    plan = Contractions(jaxpr, flops_per_byte)
     if plan.changes():
         jaxpr = drop_unused(share_equal(Writing(plan).program(jaxpr)))
     jaxpr.memo["contractions"] = plan.choices
