@@ -1,6 +1,6 @@
 """Trains a convolutional network on real images with differential privacy: DP-SGD with momentum.
 
-    python examples/dp_sgd_cnn.py                 a minute
+    python examples/dp_sgd_cnn.py                 twenty seconds
     python examples/dp_sgd_cnn.py --quick         a few seconds
     python examples/dp_sgd_cnn.py --resume        go on from the last checkpoint
 

@@ -1,6 +1,6 @@
 """Trains a small network on real images with differential privacy (DP-SGD), and shows what it costs.
 
-    python examples/dp_sgd_digits.py                 half a minute
+    python examples/dp_sgd_digits.py                 a quarter of a minute
     python examples/dp_sgd_digits.py --quick         a few seconds
     python examples/dp_sgd_digits.py --resume        go on from the last checkpoint
 

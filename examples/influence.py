@@ -1,6 +1,6 @@
 """Which training images made the network say what it says, and which training labels are wrong: by gradients' angles.
 
-    python examples/influence.py           ten seconds; --quick: fewer images; the plot is in runs/influence/
+    python examples/influence.py           a few seconds; --quick: fewer images; the plot is in runs/influence/
 
 A step on one training image lowers the loss of a test image by about the inner product of their two gradients (TracIn,
 Pruthi et al. 2020, arXiv:2002.08484); by their norms, it is the cosine of the angle between them. A few labels are made

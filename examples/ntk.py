@@ -1,6 +1,6 @@
 """Regression with the empirical neural tangent kernel: a network is trained to the end by solving linear equations.
 
-    python examples/ntk.py                 half a minute; --quick: fewer images; the plot is in runs/ntk/
+    python examples/ntk.py                 ten seconds; --quick: fewer images; the plot is in runs/ntk/
 
 Near its first parameters a wide network is linear in them, and gradient descent on squares ends at the solution of
 kernel regression with K(x, y) = <grad f(x), grad f(y)> (Jacot et al. 2018, arXiv:1806.07572). `perexample.gram` gives

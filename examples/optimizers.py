@@ -1,6 +1,6 @@
 """SGD, momentum, Adam and AdamW, with constant and changing learning rates, on the same network and the same batches.
 
-    python examples/optimizers.py          twenty seconds; --quick: fewer steps; the plot is in runs/optimizers/
+    python examples/optimizers.py          a few seconds; --quick: fewer steps; the plot is in runs/optimizers/
 
 The data are scikit-learn's digits. One step, gradient and update, is one compiled program; schedules run inside it.
 """
