@@ -16,6 +16,7 @@ from pathlib import Path
 import dp_accounting
 import numpy as np
 from dp_accounting.pld import PLDAccountant
+from plotting import figure
 from tqdm import tqdm
 
 from vgrad import jit, random, tree, value_and_grad, vmap
@@ -144,29 +145,20 @@ def train(arguments, settings, start, private_step, evaluate, rate):
     return state, norms, history
 
 
-def plot(path, history, norms, clip, measure, label):
+def plot(path, history, norms, clip, measure):
     """The measure and epsilon over epochs, and the norms of the last epoch's gradients."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    epochs = [row["epoch"] for row in history]
-    left.plot(epochs, [row[measure] for row in history], color="tab:blue", label=measure)
-    left.set(xlabel="epoch", ylabel=label, ylim=(0, None), title=f"{measure} and privacy spent")
-    spent = left.twinx()
-    spent.plot(epochs, [row["epsilon"] for row in history], color="tab:red", label="epsilon")
-    spent.set(ylabel=f"epsilon at delta {DELTA:g}", ylim=(0, None))
-    left.legend(handles=[*left.get_lines(), *spent.get_lines()], loc="lower right")
-    right.hist(norms, bins=40, color="tab:gray")
-    right.axvline(clip, color="tab:red", label=f"clip at {clip:g}")
-    right.set(
-        xlabel="norm of the gradient of one example", ylabel="examples", title="Last epoch's gradients, before clipping"
-    )
-    right.legend()
-    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
-    pyplot.close(figure)
+    with figure(path, columns=2, figsize=(11, 4)) as (_, (left, right)):
+        epochs = [row["epoch"] for row in history]
+        left.plot(epochs, [row[measure] for row in history], color="tab:blue", label=measure)
+        left.set(xlabel="epoch", ylabel=measure, ylim=(0, None), title=f"{measure} and privacy spent")
+        spent = left.twinx()
+        spent.plot(epochs, [row["epsilon"] for row in history], color="tab:red", label="epsilon")
+        spent.set(ylabel=f"epsilon at delta {DELTA:g}", ylim=(0, None))
+        left.legend(handles=[*left.get_lines(), *spent.get_lines()], loc="lower right")
+        right.hist(norms, bins=40, color="tab:gray")
+        right.axvline(clip, color="tab:red", label=f"clip at {clip:g}")
+        right.set(xlabel="norm of the gradient of one example", ylabel="examples", title="Last epoch, before clipping")
+        right.legend()
     print(f"{measure}, epsilon and gradient norms over time: {path}")
 
 
