@@ -121,18 +121,21 @@ def gather_columns(to, source, first, last, lines, along, item):
     stride_3 = load(along + 56)
     inner = load(lines + 48)
     step = load(lines + 56)
-    for i in range(count_0):
-        for j in range(count_1):
-            for k in range(count_2):
-                for m in range(count_3):
-                    origin = source + i * stride_0 + j * stride_1 + k * stride_2 + m * stride_3
-                    number = first
-                    while number < last:
-                        end = number + inner - number % inner
-                        end = last if last < end else end
-                        copy_run(to, line_at(number, lines, origin), end - number, step, item)
-                        to += (end - number) * item
-                        number = end
+    size = (last - first) * item
+    number = first
+    while number < last:
+        line = line_at(number, lines, source)
+        end = number + inner - number % inner
+        end = last if last < end else end
+        target = to + (number - first) * item
+        for i in range(count_0):
+            for j in range(count_1):
+                for k in range(count_2):
+                    for m in range(count_3):
+                        origin = line + i * stride_0 + j * stride_1 + k * stride_2 + m * stride_3
+                        copy_run(target, origin, end - number, step, item)
+                        target += size
+        number = end
     return 0
 
 

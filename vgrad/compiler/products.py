@@ -234,7 +234,7 @@ def product_of_windows(lowering, equation, operands, arrays, letters, strides, s
     across = (label_of[n[0]], sizes[n[0]], "m" if swapped else "n")
     if not summed:
         product.partitions.append((label_of[m[0]], sizes[m[0]], "n" if swapped else "m"))
-    elif not batch and adds_up(sum([memory_of(each) for each in (array, arrays[side])]), target, 1):
+    elif adds_up(sum([memory_of(each) for each in (array, arrays[side])]), target, 1):
         product.partitions += [(label_of[k[0]], sizes[k[0]], "k"), across]
         lines_of_one = length(k[1:], sizes)
         product.apart = lines_of_one < FEW and result.size * result.dtype.itemsize > LARGE

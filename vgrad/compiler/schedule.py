@@ -342,7 +342,7 @@ def closest_axis(root):
 
 def split_for(kernel, root, mapping, kept):
     """Settle outer and inner axes of a kernel by its first reduction, over `kernel.outer` minus `kept`."""
-    order = by_memory(kernel, root, mapping)
+    order, steps = by_memory(kernel, root, mapping)
     if root.value.kind in POSITIONS:  # a position is found by loops over all elements, the inner ones
         kernel.outer = [axis for axis in order if axis in kept]
         kernel.inner = [axis for axis in order if axis not in kept]
@@ -357,6 +357,9 @@ def split_for(kernel, root, mapping, kept):
     elif order[-1] in kept and len(kept) < len(order):
         first = order.index(reduced[0])
         cut = first or next((place for place, axis in enumerate(order) if axis in kept), 1)
+    elif order[0] not in kept and any([steps[one] == steps[other] != 0 for one in kept for other in reduced]):
+        # Sums over the places of windows, for every place within: row by row of what lies in memory.
+        cut = max([place for place, axis in enumerate(order) if axis in kept]) + 1
     else:
         order = [axis for axis in order if axis in kept] + reduced
         cut = len(kept)
@@ -366,7 +369,10 @@ def split_for(kernel, root, mapping, kept):
 
 
 def by_memory(kernel, root, mapping):
-    """The kernel's axes in the order of the strides of the largest array that the reduction reads, largest first."""
+    """(the kernel's axes in the order of their strides in the largest array that the reduction reads, the strides).
+
+    Largest strides come first; of axes with one stride, as windows have, the shorter.
+    """
     best, strides = -1, {}
     for value, index in root.reads:
         if index is None or value.array is None:
@@ -380,7 +386,8 @@ def by_memory(kernel, root, mapping):
             best, strides = size, own
     by_axis = {axis: strides.get(own, 0) for own, axis in mapping.items()}
     order = list(kernel.outer)
-    return sorted(order, key=lambda axis: (-by_axis.get(axis, 0), order.index(axis)))
+    by_axis = {axis: by_axis.get(axis, 0) for axis in order}
+    return sorted(order, key=lambda axis: (-by_axis[axis], by_axis[axis] and kernel.sizes[axis])), by_axis
 
 
 # ---------------------------------------------------------------------------------------------------------- the order

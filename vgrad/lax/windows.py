@@ -344,16 +344,17 @@ def conv_general_dilated(
         )
     dtype = np.dtype(preferred_element_type) if preferred_element_type else promote(type_of(lhs), type_of(rhs))[0]
     lhs, rhs = convert_to(lhs, dtype), convert_to(rhs, dtype)
-    viewed = input_windows(name, lhs, numbers.lhs_spec[2:], sizes, window_strides, padding, lhs_dilation, rhs_dilation)
+    spatial, count = numbers.lhs_spec[2:], len(sizes)
+    if groups > 1:
+        split = numbers.lhs_spec[0 if batch_group_count > 1 else 1]
+        lhs, spatial = split_axis(lhs, split, groups), [axis + (axis > split) for axis in spatial]
+    viewed = input_windows(name, lhs, spatial, sizes, window_strides, padding, lhs_dilation, rhs_dilation)
 
-    count = len(sizes)
     outputs, kernels = [letter(4 + n) for n in range(count)], [letter(4 + count + n) for n in range(count)]
     n, c, o, g = map(letter, range(4))
     left, right, result = letters_of(numbers, [n, c, *outputs], [o, c, *kernels], [n, o, *outputs])
     if groups > 1:
-        grouped = 0 if batch_group_count > 1 else 1
-        axis = numbers.lhs_spec[grouped]
-        viewed, left = split_axis(viewed, axis, groups), left[:axis] + g + left[axis:]
+        left = left[:split] + g + left[split:]
         axis = numbers.rhs_spec[0]
         rhs, right = split_axis(rhs, axis, groups), right[:axis] + g + right[axis:]
         result = result.replace(o, g + o)
