@@ -1,6 +1,6 @@
 """Products of windows: an operand whose elements BLAS cannot read in place, for the windows of an array overlap.
 
-Relies on products' words for letters and strides. products.lower_product asks; assemble writes a `windows_step`.
+Relies on products. lowering asks, for every product; assemble writes a `windows_step`.
 
 Formed as a matrix, the windows of a convolution take as many times the memory of its input as a window has places. Here
 they are gathered by the product itself, some lines at a time, into scratch that stays in the level 2 cache.
@@ -9,7 +9,19 @@ they are gathered by the product itself, some lines at a time, into scratch that
 import math
 
 from vgrad.compiler.arrays import Buffer
+from vgrad.compiler.products import (
+    LARGE,
+    Product,
+    adds_up,
+    length,
+    letter_strides,
+    matrix_step,
+    memory_of,
+    merge_loops,
+    merged,
+)
 
+FEW = 48  # terms of a sum: fewer are not worth adding to a large matrix
 SCRATCH = 300_000  # bytes of gathered lines: they share a level 2 cache with what they are multiplied by
 LEAST = 16  # lines of a block
 AXES = 4  # that lines, and what lies along one, may have in memory
@@ -77,3 +89,66 @@ def lines_of(letters, strides, sizes):
     if max([len(axes_of(side, strides, sizes)) for side in (lines, along)]) > AXES:
         return None
     return lines, along, over_sums
+
+
+def lower_product_of_windows(lowering, pair):
+    """The value of a product one of whose operands is windows, which it gathers itself; None if it is no such product.
+
+    Written W X: W the windows, X the other operand; the letters of the result are the rows, those of W alone, and the
+    columns, those of X alone. Its transpose is computed where the result lies so.
+    """
+    for side in (0, 1):
+        if overlaps(pair.arrays[side]):
+            letters = pair.letters[side], pair.letters[1 - side], pair.letters[2]
+            found = lines_of(letters, pair.strides[side], pair.sizes)
+            columns = [x for x in letters[1] if x not in letters[0]]
+            if found is not None and columns:
+                return gathered(lowering, pair, side, *found, columns)
+    return None
+
+
+def gathered(lowering, pair, side, lines, along, summed, columns):
+    sizes = pair.sizes
+    k, rows = (lines, along) if summed else (along, lines)
+    batch = [x for x in pair.letters[side] if x in pair.letters[1 - side] and x in pair.letters[2]]
+    columns = sorted(columns, key=lambda x: -pair.strides[1 - side][x])
+    if not is_matrix(k, columns, pair.strides[1 - side], sizes):
+        pair.copy(lowering, 1 - side, batch + k + columns)
+    wanted = lowering.targets.get(pair.var)
+    result = target = lowering.target_for(pair.var)
+    places = letter_strides(pair.output, target, sizes)
+    if not is_matrix(rows, columns, places, sizes):
+        result, places = pair.result(lowering, batch + rows + columns)
+    product = Product(pair.spec, pair.needs[0] + pair.needs[1])
+    product.gathering = Gathering(lines, along, summed, pair.strides[side], sizes, pair.var.type.dtype)
+    swapped, product.ldc = matrix_step(places, rows, columns, sizes)
+    transposed, distance = matrix_step(pair.strides[1 - side], k, columns, sizes)
+    left, right = (1 - side, side) if swapped else (side, 1 - side)
+    product.gathering.on_left = not swapped
+    product.a, product.b, product.c = pair.arrays[left], pair.arrays[right], result
+    product.m, product.n, product.k = length(rows, sizes), length(columns, sizes), length(k, sizes)
+    product.transpose_a, product.lda, product.transpose_b, product.ldb = False, 0, transposed, distance
+    if swapped:
+        product.m, product.n = product.n, product.m
+        product.transpose_a, product.lda, product.transpose_b, product.ldb = not transposed, distance, False, 0
+    strides = pair.strides[left], pair.strides[right], places
+    loops = merge_loops(batch, sizes, *strides)
+    product.loops = [(length(x, sizes), *[each.get(x[-1], 0) for each in strides]) for x in loops]
+    product.partitions = [(pair.labels[x[0]], sizes[x[0]], number) for number, x in enumerate(loops)]
+    if not summed:
+        product.partitions.append((pair.labels[rows[0]], sizes[rows[0]], "n" if swapped else "m"))
+        return pair.value(lowering, product, target, wanted)
+    if adds_up(sum([memory_of(array) for array in pair.arrays]), target, 1):
+        product.partitions.append((pair.labels[k[0]], sizes[k[0]], "k"))
+        product.apart = length(k[1:], sizes) < FEW and result.size * result.dtype.itemsize > LARGE
+    product.partitions.append((pair.labels[columns[0]], sizes[columns[0]], "m" if swapped else "n"))
+    return pair.value(lowering, product, target, wanted)
+
+
+def is_matrix(rows, columns, strides, sizes):
+    """Whether BLAS can read or write what has these letters as a matrix, or its transpose."""
+    return (
+        merged(rows, sizes, strides)
+        and merged(columns, sizes, strides)
+        and matrix_step(strides, rows, columns, sizes) is not None
+    )

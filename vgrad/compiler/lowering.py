@@ -13,7 +13,8 @@ import numpy as np
 
 from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.expressions import code_of
-from vgrad.compiler.products import adds_up, is_product, lower_product, pairs_of_products
+from vgrad.compiler.gathering import lower_product_of_windows
+from vgrad.compiler.products import Pair, adds_up, is_product, lower_product, pairs_of_products
 from vgrad.compiler.values import (
     ZERO,
     Ciphered,
@@ -915,7 +916,9 @@ def lower_threefry(lowering, equation, operands):
 
 def lower_contract(lowering, equation, operands):
     if is_product(equation):
-        return lower_product(lowering, equation, operands)
+        pair = Pair(lowering, equation, operands)
+        value = lower_product_of_windows(lowering, pair)
+        return lower_product(lowering, pair) if value is None else value
     return loops_of_contraction(lowering, equation, operands)
 
 

@@ -8,7 +8,6 @@ Transposed operands are flags, batches are loops of one instruction, and any lay
 import math
 
 from vgrad.compiler.arrays import Array
-from vgrad.compiler.gathering import Gathering, lines_of, overlaps
 from vgrad.compiler.values import ZERO, Stored, View
 from vgrad.core.jaxpr import Equation, Var
 from vgrad.core.types import ArrayType
@@ -17,7 +16,6 @@ from vgrad.primitives.contraction import contract, distinct, join, split
 
 BLAS_DTYPES = {"float32", "float64", "complex64", "complex128"}
 LARGE = 1 << 18  # bytes of a matrix that not every thread should read as a whole
-FEW = 48  # terms of a sum: fewer are not worth adding to a large matrix
 LEAST = 64  # multiplications per matrix below which a loop in a kernel is as good
 
 
@@ -132,115 +130,76 @@ def next_pair(terms, output, sizes):
 # ------------------------------------------------------------------------------------------------------- the layout
 
 
-def lower_product(lowering, equation, operands):
-    (left, right), output, sizes = sizes_of(equation)
-    var = equation.outputs[0]
-    label_of = {}
-    for letters, operand in zip((left, right), operands):
-        for x, label in zip(letters, operand.labels):
-            if x in label_of:
-                lowering.labels.unite(label_of[x], label)
-            label_of.setdefault(x, label)
-    arrays = [lowering.in_memory(operand) for operand in operands]
-    needs = [need for operand in operands for need in lowering.needs_of(operand)]
-    letters = [[x for x in own if sizes[x] != 1] for own in (left, right, output)]
-    strides = [letter_strides(own, array, sizes) for own, array in zip((left, right), arrays)]
-    for side in (0, 1):
-        if overlaps(arrays[side]):
-            value = product_of_windows(lowering, equation, operands, arrays, letters, strides, sizes, label_of, side)
-            if value is not None:
-                return value
-    wanted = lowering.targets.get(var)
-    target = lowering.target_for(var)
-    result, result_strides = target, letter_strides(output, target, sizes)
-    sums = adds_up(sum([array.size for array in arrays]), target, lowering.context.threads)
-    found = layout(letters, (*strides, result_strides), sizes, sums)
+class Pair:
+    """A contraction of two operands that lie in memory.
+
+    inputs, output  its letters; sizes and labels of letters: {letter: ...}
+    arrays, needs   of each operand: the array, and the actions before which it may not be read
+    letters         of the operands and of the output, without those of length 1
+    strides         of each operand: {letter: stride}
+    """
+
+    def __init__(self, lowering, equation, operands):
+        self.inputs, self.output, self.sizes = sizes_of(equation)
+        self.spec, self.var, self.operands = equation.params["spec"], equation.outputs[0], operands
+        self.labels = {}
+        for letters, operand in zip(self.inputs, operands):
+            for x, label in zip(letters, operand.labels):
+                if x in self.labels:
+                    lowering.labels.unite(self.labels[x], label)
+                self.labels.setdefault(x, label)
+        self.arrays = [lowering.in_memory(operand) for operand in operands]
+        self.needs = [tuple(lowering.needs_of(operand)) for operand in operands]
+        self.letters = [[x for x in own if self.sizes[x] != 1] for own in (*self.inputs, self.output)]
+        self.strides = [letter_strides(*each, self.sizes) for each in zip(self.inputs, self.arrays)]
+
+    def copy(self, lowering, side, order):
+        """Read an operand from a copy, in this order of letters, those that are not in it last."""
+        self.arrays[side], action, self.strides[side] = copied(
+            lowering, self.operands[side], self.inputs[side], order, self.sizes
+        )
+        self.needs[side] = (action,)
+
+    def result(self, lowering, order):
+        """(array of new memory in this order of letters, with the axes of the output; its strides by letter)."""
+        made = lowering.allocate(tuple([self.sizes[x] for x in order]), self.var.type.dtype)
+        strides = dict(zip(order, made.strides))
+        return Array(made.buffer, self.var.type.shape, tuple([strides.get(x, 0) for x in self.output])), strides
+
+    def value(self, lowering, product, target, wanted):
+        """The value that the product makes, brought to the target if somebody wants it there."""
+        lowering.actions.append(product)
+        labels = tuple([None if self.sizes[x] == 1 else self.labels[x] for x in self.output])
+        value = Stored(product.c, labels, (product,))
+        if wanted is not None and product.c is not target:
+            root = lowering.copy_to(value, wanted)
+            value = Stored(wanted, labels, (root,))
+        return value
+
+
+def lower_product(lowering, pair):
+    sizes, letters = pair.sizes, pair.letters
+    wanted = lowering.targets.get(pair.var)
+    result = target = lowering.target_for(pair.var)
+    strides = letter_strides(pair.output, target, sizes)
+    sums = adds_up(sum([array.size for array in pair.arrays]), target, lowering.context.threads)
+    found = layout(letters, (*pair.strides, strides), sizes, sums)
     if found is None:  # another order of the output's axes
-        own = own_order(letters)
-        result = lowering.allocate(tuple([sizes[x] for x in own]), var.type.dtype)
-        result_strides = dict(zip(own, result.strides))
-        found = layout(letters, (*strides, result_strides), sizes, sums)
+        order = own_order(letters)
+        result, strides = pair.result(lowering, order)
+        found = layout(letters, (*pair.strides, strides), sizes, sums)
         if found is None:
-            copies = [copied(lowering, operands[place], (left, right)[place], own, sizes) for place in (0, 1)]
-            arrays, needs, strides = zip(*copies)
-            found = layout(letters, (*strides, result_strides), sizes)
-        view_strides = tuple([result_strides.get(x, 0) for x in output])
-        result = Array(result.buffer, tuple([sizes[x] for x in output]), view_strides)
-    product = Product(equation.params["spec"], tuple(needs))
-    product.a, product.b = arrays
+            pair.copy(lowering, 0, order)
+            pair.copy(lowering, 1, order)
+            found = layout(letters, (*pair.strides, strides), sizes)
+    product = Product(pair.spec, pair.needs[0] + pair.needs[1])
+    product.a, product.b = pair.arrays
     product.c = result
-    assign(product, found, sizes, label_of, (*strides, result_strides))
+    assign(product, found, sizes, pair.labels, (*pair.strides, strides))
     if sums and not product.loops:
         k = found[3]
-        product.partitions.insert(0, (label_of[k[0]], sizes[k[0]], "k"))
-    return product_value(lowering, product, output, result, target, wanted, label_of, sizes)
-
-
-def product_value(lowering, product, output, result, target, wanted, label_of, sizes):
-    """The value that a product makes in the array `result`, brought to its target if that is wanted."""
-    lowering.actions.append(product)
-    labels = tuple([None if sizes[x] == 1 else label_of[x] for x in output])
-    value = Stored(result, labels, (product,))
-    if wanted is not None and result is not target:
-        root = lowering.copy_to(value, wanted)
-        value = Stored(wanted, labels, (root,))
-    return value
-
-
-def product_of_windows(lowering, equation, operands, arrays, letters, strides, sizes, label_of, side):
-    """The value of a product one of whose operands is windows, which it gathers itself; None if it cannot."""
-    (own, other), output = (letters[side], letters[1 - side]), letters[2]
-    found = lines_of((own, other, output), strides[side], sizes)
-    columns = [x for x in other if x not in own]
-    if found is None or not columns:
-        return None
-    lines, along, summed = found
-    (k, m), batch = (lines, along) if summed else (along, lines), [x for x in own if x in other and x in output]
-    var, source, given = equation.outputs[0], strides[side], strides[1 - side]
-    needs = [lowering.needs_of(operand) for operand in operands]
-    n = sorted(columns, key=lambda x: -given[x])
-    array = arrays[1 - side]
-    if not merged(k, sizes, given) or not merged(n, sizes, given) or matrix_step(given, k, n, sizes) is None:
-        letters_here = split(equation.params["spec"])[0][1 - side]
-        array, copy, given = copied(lowering, operands[1 - side], letters_here, batch + k + n, sizes)
-        needs[1 - side] = (copy,)
-    wanted = lowering.targets.get(var)
-    result = target = lowering.target_for(var)
-    places = letter_strides(split(equation.params["spec"])[1], target, sizes)
-    if not (merged(m, sizes, places) and merged(n, sizes, places)) or matrix_step(places, m, n, sizes) is None:
-        order = batch + m + n
-        whole = lowering.allocate(tuple([sizes[x] for x in order]), var.type.dtype)
-        places = dict(zip(order, whole.strides))
-        strides_of_result = tuple([places.get(x, 0) for x in split(equation.params["spec"])[1]])
-        result = Array(whole.buffer, var.type.shape, strides_of_result)
-    product = Product(equation.params["spec"], tuple([need for each in needs for need in each]))
-    swapped, product.ldc = matrix_step(places, m, n, sizes)
-    transposed, distance = matrix_step(given, k, n, sizes)
-    product.gathering = Gathering(lines, along, summed, source, sizes, var.type.dtype)
-    product.gathering.on_left = not swapped
-    product.c, product.k = result, length(k, sizes)
-    if swapped:  # C' = B' W'
-        product.a, product.b = array, arrays[side]
-        product.m, product.n = length(n, sizes), length(m, sizes)
-        product.transpose_a, product.lda, product.transpose_b, product.ldb = not transposed, distance, False, 0
-    else:
-        product.a, product.b = arrays[side], array
-        product.m, product.n = length(m, sizes), length(n, sizes)
-        product.transpose_a, product.lda, product.transpose_b, product.ldb = False, 0, transposed, distance
-    loops = merge_loops(batch, sizes, *((given, source) if swapped else (source, given)), places)
-    first, second = (given, source) if swapped else (source, given)
-    product.loops = [(length(x, sizes), first.get(x[-1], 0), second.get(x[-1], 0), places.get(x[-1], 0)) for x in loops]
-    product.partitions = [(label_of[x[0]], sizes[x[0]], number) for number, x in enumerate(loops)]
-    across = (label_of[n[0]], sizes[n[0]], "m" if swapped else "n")
-    if not summed:
-        product.partitions.append((label_of[m[0]], sizes[m[0]], "n" if swapped else "m"))
-    elif adds_up(sum([memory_of(each) for each in (array, arrays[side])]), target, 1):
-        product.partitions += [(label_of[k[0]], sizes[k[0]], "k"), across]
-        lines_of_one = length(k[1:], sizes)
-        product.apart = lines_of_one < FEW and result.size * result.dtype.itemsize > LARGE
-    else:
-        product.partitions.append(across)
-    return product_value(lowering, product, split(equation.params["spec"])[1], result, target, wanted, label_of, sizes)
+        product.partitions.insert(0, (pair.labels[k[0]], sizes[k[0]], "k"))
+    return pair.value(lowering, product, target, wanted)
 
 
 def own_order(letters):
