@@ -31,6 +31,7 @@ from vgrad.primitives.elementwise import add, div, mul
 from vgrad.primitives.shape import strided_slice
 
 WORTHWHILE = 0.9  # of the seconds that a component takes as it was written
+HARDLY = 1.05  # times the lowest seconds: fewer and simpler equations are worth that much
 RATE, START = 2e11, 2e-7  # flop/s of a product, seconds to begin one: only ratios matter
 
 
@@ -290,14 +291,14 @@ class Contractions:
         return list(components.values())
 
     def decide(self, component):
-        """Form, one after the other, what makes the component cheaper, or no dearer; all of it if little is gained."""
+        """Form, one after the other, what makes the component cheaper, or hardly dearer; all if little is gained."""
         free = [each for each in component if not each.settled]
-        best = contracted = self.seconds(component)
+        best = contracted = lowest = self.seconds(component)
         for each in free:
             each.base = True
             found = self.seconds(component)
-            if found <= best:
-                best = found
+            if found <= HARDLY * lowest:
+                best, lowest = found, min(found, lowest)
             else:
                 each.base = False
         kept = [each for each in free if not each.base]
