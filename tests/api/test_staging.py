@@ -1,6 +1,7 @@
 """jit, make_jaxpr, eval_shape, closure_convert. Relies on vgrad.api.staging."""
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -182,3 +183,43 @@ def test_closure_convert_makes_what_is_closed_over_arguments():
 
     assert f(2.0) in (6.0, 60.0)
     assert grad(f)(2.0) == 30.0
+
+
+def test_a_call_finds_its_program_whatever_the_containers_are():
+    """Calls after the first take a short way: dictionaries in any order, numbers, None, lists, scalars, classes."""
+
+    class Pair(NamedTuple):
+        first: object
+        second: object
+
+    def f(params, rest, *, factor=1.0):
+        pair = params["pair"]
+        return {"b": params["b"] - 2 * params["a"], "sum": rest[0] * factor + pair.first - pair.second + rest[2][0]}
+
+    jitted = jit(f)
+    array, pair = np.arange(3.0), Pair(np.float32(2), np.arange(3.0))
+    trees = [
+        ({"a": array, "b": array + 1, "pair": pair}, [array, None, (2.0,)]),
+        ({"b": array + 1, "pair": pair, "a": array}, [array, None, (2.0,)]),
+        ({"b": array + 1, "pair": pair, "a": array.astype("float32")}, [np.float64(3), None, (np.int8(2),)]),
+        ({"b": 1, "pair": pair, "a": np.float32(2)}, (array, None, [True])),
+    ]
+    for _ in range(3):
+        for params, rest in trees:
+            for factor in ({}, {"factor": 2.0}, {"factor": array}):
+                found, expected = jitted(params, rest, **factor), f(params, rest, **factor)
+                for name in expected:
+                    np.testing.assert_array_equal(found[name], expected[name])
+                    assert found[name].dtype == np.asarray(expected[name]).dtype
+
+
+def test_plain_containers_are_ready_after_the_first_call():
+    f = jit(lambda params, x: {name: x * value for name, value in params.items()})
+    x = np.arange(4.0)
+    assert not f.ready
+    for params in ({"z": 1.0, "a": x}, {"a": x, "z": 1.0}):
+        for _ in range(2):
+            result = f(params, x)
+            np.testing.assert_array_equal(result["a"], x * x)
+            np.testing.assert_array_equal(result["z"], x)
+    assert len(f.ready) == 2 and f.cache_size() == 1

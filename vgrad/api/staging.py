@@ -5,6 +5,7 @@ Relies on boundary and control.
 
 import functools
 import inspect
+import itertools
 import sys
 from types import MethodType
 
@@ -105,10 +106,41 @@ def leaf_key(leaf):
     return (leaf.shape, leaf.dtype) if type(leaf) is np.ndarray else type_of(leaf)
 
 
-def quick_key(leaf):
-    """Tells types apart as leaf_key does, for one that has been checked before; costs less."""
-    kind = type(leaf)
-    return (leaf.shape, leaf.dtype) if kind is np.ndarray or issubclass(kind, np.generic) else kind
+def quick_flatten(node, leaves, key):
+    """Append the leaves of a tree, and what tells it and their types apart; False if it is not plain containers.
+
+    A third of the time that tree.flatten and types take. Dictionaries are walked as they are, not in sorted order.
+    """
+    kind = type(node)
+    if kind is np.ndarray:
+        leaves.append(node)
+        key.append(node.shape)
+        key.append(node.dtype)
+        return True
+    if kind is dict:
+        key.append(tuple(node))
+        node = node.values()
+    elif kind is tuple or kind is list:
+        key.append(kind)
+        key.append(len(node))
+    else:
+        key.append(kind)
+        if node is not None:
+            leaves.append(node)
+        return node is None or kind in NUMBERS or issubclass(kind, np.generic)
+    return all([quick_flatten(each, leaves, key) for each in node])
+
+
+def numbered(node, numbers):
+    """The tree with the next of the numbers for each leaf, in quick_flatten's order."""
+    if type(node) is dict:
+        return {name: numbered(each, numbers) for name, each in node.items()}
+    if type(node) in (tuple, list):
+        return type(node)([numbered(each, numbers) for each in node])
+    return None if node is None else next(numbers)
+
+
+NUMBERS = {bool, int, float, complex}
 
 
 def compile_jaxpr(jaxpr):
@@ -151,16 +183,18 @@ class Jitted:
         self.options = (static_argnums, static_argnames)
         self.statics = StaticArguments(fun, static_argnums, static_argnames)
         self.cache = {}
-        self.ready = {}  # (structure, types) of calls without static arguments -> (native program, output structure)
+        self.ready = {}  # quick key of arguments, none static -> (native program, its inputs, output structure)
         self.name = name_of(fun)
 
     def __call__(self, *args, **kwargs):
         compiles = config.jit and not (config.disable_jit or config.debug_nans)
         if self.ready and compiles and state.interpreter is EVALUATE:
-            leaves, structure = tree.flatten((args, kwargs))
-            found = self.ready.get((structure, config.default_float, *[quick_key(leaf) for leaf in leaves]))
-            if found is not None:
-                return found[1].unflatten(found[0](leaves))
+            leaves, key = [], [config.default_float]
+            if quick_flatten(args, leaves, key) and quick_flatten(kwargs, leaves, key):
+                found = self.ready.get(tuple(key))
+                if found is not None:
+                    run, inputs, structure = found
+                    return structure.unflatten(run(leaves, inputs))
         return self.call_staged(args, kwargs)
 
     def call_staged(self, args, kwargs):
@@ -192,8 +226,16 @@ class Jitted:
         outputs = quiet_call(*outer_values, *leaves, jaxpr=jaxpr, name=self.name)
         run = jaxpr.memo.get("executable")
         if run is not None and key in cache and not (self.statics.numbers or self.statics.names):
-            self.ready[(structure, config.default_float, *[quick_key(leaf) for leaf in leaves])] = run, output_structure
+            self.make_ready((args, kwargs), run, output_structure)
         return output_structure.unflatten(finish(outputs, leaves))
+
+    def make_ready(self, arguments, run, output_structure):
+        """Let the next call with such arguments find its program at once."""
+        key = [config.default_float]
+        if quick_flatten(arguments[0], [], key) and quick_flatten(arguments[1], [], key):
+            order = tree.leaves(numbered(arguments, itertools.count()))
+            inputs = [run.inputs[order.index(number)] for number in range(len(order))]
+            self.ready[tuple(key)] = run, inputs, output_structure
 
     def __get__(self, instance, owner=None):
         return self if instance is None else MethodType(self, instance)

@@ -78,11 +78,12 @@ class Executable:
         self.code = data_of(program.words)
         self.callback = self.call_host if program.hosts else None
 
-    def __call__(self, leaves):
+    def __call__(self, leaves, inputs=None):
+        """The results. `inputs`: what each leaf is for, if that is not the order of `self.inputs`."""
         program = self.program
         bases = self.bases.copy()
         kept = []
-        for (base, dtype), leaf in zip(self.inputs, leaves):
+        for (base, dtype), leaf in zip(inputs or self.inputs, leaves):
             if type(leaf) is not np.ndarray or leaf.flags.num & READY != READY or leaf.dtype != dtype:
                 leaf = np.array(leaf, dtype, order="C")
                 kept.append(leaf)
