@@ -81,8 +81,8 @@ def line_at(number, lines, source):
     return source
 
 
-def gather_lines(to, source, first, last, lines, along, item):
-    """Lines first .. last as the rows of a matrix: `lines` and `along` are four axes each, (count, stride)."""
+def gather(to, source, first, last, lines, along, item, columns):
+    """Lines first .. last as the rows of a matrix, or as its columns. `lines`, `along`: four axes (count, stride)."""
     count_0 = load(along)
     stride_0 = load(along + 8)
     count_1 = load(along + 16)
@@ -94,10 +94,20 @@ def gather_lines(to, source, first, last, lines, along, item):
     inner = load(lines + 48)
     step = load(lines + 56)
     number = first
-    while number < last:
+    while number < last:  # lines that lie one step apart
         line = line_at(number, lines, source)
         end = number + inner - number % inner
         end = last if last < end else end
+        target = to + (number - first) * item
+        if columns:
+            for i in range(count_0):
+                for j in range(count_1):
+                    for k in range(count_2):
+                        for m in range(count_3):
+                            origin = line + i * stride_0 + j * stride_1 + k * stride_2 + m * stride_3
+                            copy_run(target, origin, end - number, step, item)
+                            target += (last - first) * item
+            number = end
         while number < end:
             for i in range(count_0):
                 for j in range(count_1):
@@ -106,36 +116,6 @@ def gather_lines(to, source, first, last, lines, along, item):
                         to += count_3 * item
             line += step
             number += 1
-    return 0
-
-
-def gather_columns(to, source, first, last, lines, along, item):
-    """Lines first .. last as the columns of a matrix."""
-    count_0 = load(along)
-    stride_0 = load(along + 8)
-    count_1 = load(along + 16)
-    stride_1 = load(along + 24)
-    count_2 = load(along + 32)
-    stride_2 = load(along + 40)
-    count_3 = load(along + 48)
-    stride_3 = load(along + 56)
-    inner = load(lines + 48)
-    step = load(lines + 56)
-    size = (last - first) * item
-    number = first
-    while number < last:
-        line = line_at(number, lines, source)
-        end = number + inner - number % inner
-        end = last if last < end else end
-        target = to + (number - first) * item
-        for i in range(count_0):
-            for j in range(count_1):
-                for k in range(count_2):
-                    for m in range(count_3):
-                        origin = line + i * stride_0 + j * stride_1 + k * stride_2 + m * stride_3
-                        copy_run(target, origin, end - number, step, item)
-                        target += size
-        number = end
     return 0
 
 
@@ -180,10 +160,7 @@ def run_windows(step, bases, scratch, start, stop, services):
             while first < count:
                 last = first + block if first + block < count else count
                 size = last - first
-                if columns:
-                    gather_columns(gathered, source_here, first, last, lines, along, item)
-                else:
-                    gather_lines(gathered, source_here, first, last, lines, along, item)
+                gather(gathered, source_here, first, last, lines, along, item, columns)
                 own = size if columns else length
                 factor = one if accumulate or (summed and first > 0) else zero
                 rows = length if summed else size
