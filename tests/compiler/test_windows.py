@@ -136,3 +136,14 @@ def test_pooling_and_its_gradient(size, strides):
         np.testing.assert_allclose(jit(function)(x), function(x))
         np.testing.assert_allclose(jit(gradients)(x), gradients(x))
         np.testing.assert_allclose(jit(vmap(gradients))(x[:, None]), gradients(x)[:, None])
+
+
+@pytest.mark.parametrize("size", [5, 20])
+@pytest.mark.parametrize("extremum, start", [(lax.max, -np.inf), (lax.min, np.inf)])
+def test_no_window_fits(size, extremum, start):
+    def pooled(x):
+        return lax.reduce_window(x, start, extremum, (1, size, 1), (1, 2, 1), "VALID")
+
+    x = RNG.standard_normal((2, 2, 5))
+    assert pooled(x).shape == jit(pooled)(x).shape == (2, 0, 5)
+    np.testing.assert_array_equal(jit(grad(lambda x: np.sum(pooled(x))))(x), 0)

@@ -230,6 +230,17 @@ def test_an_index_at_an_index():
     same(lambda x: vmap(grad(smoothed_median))(x) ** 2, RNG.standard_normal((7, 5)))
 
 
+def test_what_touches_no_row_changes_none():
+    def model(table, words):
+        return np.sum(np.tanh(np.mean(table[words], axis=0)))  # NaN
+
+    def times_table(table, words):
+        return np.sum(vmap(grad(model), (None, 0))(table, words) * table, axis=(1, 2))
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        same(times_table, TABLE, np.zeros((B, 0), int))
+
+
 # ---------------------------------------------------------------------------------------------------------- precision
 
 

@@ -871,7 +871,8 @@ def reduction(lowering, operand, axes, kind, var):
 
         return View(operand, var.type.shape, pull, labels)
     if 0 in operand.shape:
-        return Constant(identity_of(kind, operand.dtype), var.type.shape, var.type.dtype, labels)
+        number = 0 if kind in POSITIONS else identity_of(kind, operand.dtype)
+        return Constant(number, var.type.shape, var.type.dtype, labels)
     value = Reduced(operand, axes, kind, var.type.dtype, labels)
     lowering.form(value, lowering.target_for(var), kind="reduce", element=operand)
     return value

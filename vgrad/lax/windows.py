@@ -195,7 +195,7 @@ def extremum_of_slices(x, is_better, axes, sizes, strides, dilations):
     for offsets in itertools.product(*map(range, sizes)):
         start, stop, step = [0] * len(shape), list(shape), [1] * len(shape)
         for axis, offset, dilation, stride, count in zip(axes, offsets, dilations, strides, counts):
-            start[axis], step[axis] = offset * dilation, stride
+            start[axis], step[axis] = offset * dilation if count else 0, stride
             stop[axis] = start[axis] + max(0, (count - 1) * stride + 1)
         found = strided_slice(x, start=tuple(start), stop=tuple(stop), step=tuple(step))
         if best is None:

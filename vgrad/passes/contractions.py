@@ -222,7 +222,8 @@ class Contractions:
         """The form of an equation's output, with operands that are not base by their forms."""
         rule = LIFT.get(equation.primitive.name)
         output = equation.outputs[0].type
-        if output.size == 0:  # no letters for axes of length 0
+        types = [operand.type for operand in equation.operands]
+        if 0 in [type_.size for type_ in (output, *types)]:  # no letters for axes of length 0
             raise NoForm
         if equation.primitive.name == "scatter" and equation.params["kind"] == "add" and output.dtype.kind == "f":
             operand, updates, *indices = equation.operands
@@ -231,7 +232,6 @@ class Contractions:
             form = self.form_of(updates)
             filled = any([self.shape_changed(index) in self.filled for index in indices])
             return one_hot.lift_scatter(self.letters, form, indices, self.constants, equation.params, output, filled)
-        types = [operand.type for operand in equation.operands]
         if rule is None or any([type_.dtype.kind != "f" for type_ in (output, *types)]):
             raise NoForm
         forms = [self.form_of(operand) for operand in equation.operands]
