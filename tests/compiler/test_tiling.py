@@ -6,7 +6,7 @@ import pytest
 import vgrad.numpy
 from tests.compiler.workloads import planned
 from vgrad import grad, hessian, jit, lax, tree, value_and_grad, vmap
-from vgrad.compiler import lowering, products, regions
+from vgrad.compiler import gathering, lowering, products, regions
 from vgrad.config import config
 
 RNG = np.random.default_rng(0)
@@ -78,6 +78,28 @@ def test_what_is_summed_over_examples_is_not_kept():
     """Scratch is as large as a tile: twice the examples need no more memory."""
     arenas = [planned(grad(sequence_loss, (0, 1)), WEIGHTS, INNER, np.tile(X, (n, 1, 1)))[2].bytes for n in (1, 8)]
     assert arenas[0] == arenas[1]
+
+
+def test_convolutions_add_up(monkeypatch):
+    monkeypatch.setattr(gathering, "SCRATCH", 1000)
+    monkeypatch.setattr(gathering, "LEAST", 2)
+
+    def loss(first, second, image):
+        def convolved(kernel, image):
+            return lax.conv_general_dilated(image, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+        hidden = np.tanh(convolved(first, image[None]))
+        hidden = lax.reduce_window(hidden, -np.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+        return np.mean(np.cos(convolved(second, hidden)))
+
+    def clipped_sum(first, second, images):
+        grads = vmap(grad(loss, (0, 1)), (None, None, 0))(first, second, images)
+        squares = sum(np.sum(g**2, axis=(1, 2, 3, 4)) for g in grads)
+        return [np.einsum("b,b...->...", 1 / np.sqrt(squares), g) for g in grads]
+
+    args = RNG.standard_normal((3, 3, 2, 6)), RNG.standard_normal((2, 2, 6, 3)), RNG.standard_normal((7, 6, 9, 2))
+    same(clipped_sum, *args)
+    same(grad(lambda *args: np.mean(vmap(loss, (None, None, 0))(*args)), (0, 1)), *args)
 
 
 def test_embeddings_add_up():

@@ -94,6 +94,36 @@ def test_blocks_of_lines_need_not_divide_the_lines(monkeypatch):
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.max(np.abs(expected)))
 
 
+def batch_groups(k, x):
+    return lax.conv_general_dilated(x, k, (1, 2), "SAME", dimension_numbers=NHWC, batch_group_count=2)
+
+
+def transposed(k, x):
+    return lax.conv_transpose(x, k, (2, 3), "SAME")
+
+
+def patches(k, x):
+    seen = lax.conv_general_dilated_patches(x, (3, 3), (1, 1), "SAME", dimension_numbers=NHWC)
+    return seen @ np.moveaxis(k, 2, 0).reshape(-1, k.shape[-1])
+
+
+def reversed_and_broadcast(k, x):
+    x = np.broadcast_to(x[:1, ::-1], x.shape)
+    return lax.conv_general_dilated(x, k[:, ::-1], (1, 1), "VALID", dimension_numbers=NHWC)
+
+
+def of_itself(k, x):
+    return lax.conv_general_dilated(x, x[:3, :3, :4, :4], (1, 1), "SAME", dimension_numbers=NHWC) + k[0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("convolved", [batch_groups, transposed, patches, reversed_and_broadcast, of_itself])
+def test_other_convolutions(convolved):
+    k, x = RNG.standard_normal((3, 3, 4, 6)), RNG.standard_normal((4, 7, 8, 4))
+    gradients = grad(lambda k, x: np.sum(np.sin(convolved(k, x))), (0, 1))
+    for found, expected in zip(jit(gradients)(k, x), gradients(k, x)):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.max(np.abs(expected)))
+
+
 @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
 def test_complex_windows(dtype):
     x = (RNG.standard_normal((2, 8, 8, 3)) + 1j * RNG.standard_normal((2, 8, 8, 3))).astype(dtype)
