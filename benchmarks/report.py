@@ -34,19 +34,25 @@ def place(key):
 
 
 class Measured:
-    """All runs of one workload, mode and batch size; `rows` is the latest of each implementation."""
+    """All runs of one workload, mode and batch size; `rows` has the latest of each implementation's figures."""
 
     def __init__(self):
         self.runs, self.rows = {}, {}
 
     def add(self, row):
         self.runs.setdefault(row["run"], {})[row["impl"]] = row
-        if row["run"] >= self.rows.get(row["impl"], row)["run"]:
-            self.rows[row["impl"]] = row
+        latest = self.rows.get(row["impl"], {})
+        earlier, later = (row, latest) if latest and latest["run"] > row["run"] else (latest, row)
+        kept = {} if "failure" in earlier or "failure" in later else earlier  # a short run has not all figures
+        self.rows[row["impl"]] = {**kept, **later}
 
-    def together(self, *names):
-        """The rows of the latest run that has all of these; none if no run has."""
-        runs = [run for run, rows in self.runs.items() if set(names) <= set(rows)]
+    def together(self, *names, field="median"):
+        """The rows of the latest run that has this figure of all of these, or their failures; none if no run has."""
+
+        def has(rows):
+            return all([name in rows and {field, "failure"} & set(rows[name]) for name in names])
+
+        runs = [run for run, rows in self.runs.items() if has(rows)]
         return self.runs[max(runs)] if runs else {}
 
 
@@ -62,7 +68,7 @@ def read(path, quick):
 
 def ratio(measured, field, of="vgrad"):
     """Of vgrad to JAX; None if one is missing or failed."""
-    rows = measured.together(of, BASELINE)
+    rows = measured.together(of, BASELINE, field=field)
     if not rows or any("failure" in rows[name] for name in (of, BASELINE)):
         return None
     if field == "median":

@@ -124,3 +124,14 @@ def test_the_fastest_microbatch_size_stays_and_failing_ones_are_noted(monkeypatc
     run.open_with_best_microbatch(options, row, {"workload": "softmax", "batch": 16})
     assert row.child.size == row.fields["microbatch"] == 2 and left == [1, 8, None]
     assert row.fields["tried"] == {"1": 3.0, "2": 2.0, "4": "out of memory", "8": 4.0, "None": 5.0}
+
+
+def test_a_short_run_leaves_the_figures_that_it_has_not():
+    measured = report.Measured()
+    for run_, impl, more in (("1", "vgrad", {"start_empty": 3.0}), ("1", "jax", {"start_empty": 2.0}), ("2", "jax", {}),
+                             ("2", "vgrad", {}), ("3", "vgrad", {})):  # fmt: skip
+        measured.add({"run": run_, "impl": impl, "median": float(run_), "ratio": float(run_), **more})
+    assert measured.rows["vgrad"]["median"] == 3.0 and measured.rows["vgrad"]["start_empty"] == 3.0
+    assert report.ratio(measured, "median") == 2.0 and report.ratio(measured, "start_empty") == 1.5
+    measured.add({"run": "4", "impl": "vgrad", "failure": "no"})
+    assert "start_empty" not in measured.rows["vgrad"]
