@@ -392,8 +392,7 @@ def write_product_of_windows(part, region, places, loops):
     source, other = (left, right) if gathering.on_left else (right, left)
     if not gathering.on_left:
         loops = [(count, of_b, of_a, of_c) for count, of_a, of_b, of_c in loops]
-    own, others = ("m", "n") if gathering.on_left else ("n", "m")
-    lines = "k" if gathering.summed else own
+    others = "n" if gathering.on_left else "m"
     count = {"m": product.m, "n": product.n, "k": product.k}
     if part.how in count:
         count[part.how] = (0, part.unit)
@@ -407,9 +406,9 @@ def write_product_of_windows(part, region, places, loops):
         c_step = product.ldc if gathering.on_left else 1
     scratch = Reference(runtime.SCRATCH, region.offsets[gathering.scratch])
     return runtime.windows_step(
-        product.c.dtype.name, gathering.on_left, gathering.columns, gathering.summed, count[lines], gathering.length,
-        count[others], gathering.block, transposed, distance, product.ldc, bool(part.partial), other_step * size,
-        c_step * size, source, other, places[2], scratch, loops, in_bytes(gathering.lines, size),
+        product.c.dtype.name, gathering.on_left, gathering.columns, gathering.summed, count[gathering.cut],
+        gathering.length, count[others], gathering.block, transposed, distance, product.ldc, bool(part.partial),
+        other_step * size, c_step * size, source, other, places[2], scratch, loops, in_bytes(gathering.lines, size),
         in_bytes(gathering.along, size),
     )  # fmt: skip
 

@@ -50,6 +50,11 @@ class Gathering:
         self.scratch = Buffer("lane", dtype, self.length * self.block)
 
     @property
+    def cut(self):
+        """Which of the product's sizes counts the lines: "m", "n" or "k"."""
+        return "k" if self.summed else "m" if self.on_left else "n"
+
+    @property
     def length(self):
         return math.prod([count for count, _ in self.along])
 

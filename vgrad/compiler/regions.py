@@ -28,19 +28,8 @@ class Part:
     alone       whether it joins its like only, which take all their rows at once
     """
 
-    __slots__ = (
-        "place",
-        "emitted",
-        "product",
-        "label",
-        "extent",
-        "how",
-        "unit",
-        "accesses",
-        "partial",
-        "alone",
-        "seconds",
-    )
+    __slots__ = ("place", "emitted", "product", "label", "extent", "how", "unit", "accesses", "partial", "alone",
+                 "seconds")  # fmt: skip
 
     def __init__(self, place, content, option, labels):
         self.place = place
@@ -97,8 +86,7 @@ def product_row(product, how, unit, position):
         return 0
     gathering = product.gathering
     if gathering is not None and position == (1 if gathering.on_left else 2) and how in ("m", "n", "k"):
-        along_lines = "k" if gathering.summed else ("m" if gathering.on_left else "n")
-        return gathering.step if how == along_lines else 0
+        return gathering.step if how == gathering.cut else 0
     if how == "n":
         return (0, product.ldb if product.transpose_b else 1, 1)[position - 1] * unit
     if how == "k":

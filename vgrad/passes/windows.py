@@ -108,6 +108,7 @@ RULES = (PART_OF_SUM_OF_WINDOWS, SUM_OF_WINDOWS)
 
 def read_windows(jaxpr):
     """The program with the rules applied, one after the other: a part is seen as one before the whole is replaced."""
-    for rule in RULES:
-        jaxpr = drop_unused(with_rules([rule])(jaxpr))
-    return jaxpr
+    if any([equation.primitive is overlap_add for equation in jaxpr.equations]):
+        for rule in RULES:
+            jaxpr = with_rules([rule])(jaxpr)
+    return drop_unused(jaxpr)
