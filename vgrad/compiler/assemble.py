@@ -10,6 +10,7 @@ from vgrad.compiler.arrays import Array, Buffer
 from vgrad.compiler.control import Block, Branch, Loop
 from vgrad.compiler.emit import combine, emit, kind_of
 from vgrad.compiler.expressions import number
+from vgrad.compiler.in_place import write_in_place
 from vgrad.compiler.lowering import HostCall, Labels, Lowering, is_plain, uniform_number
 from vgrad.compiler.memory import place_buffers
 from vgrad.compiler.products import Product
@@ -129,11 +130,12 @@ def given(kind, type_, context, labels):
 def plan(block, labels, context):
     """Decide the order, regions and memory of a block and of the blocks in it."""
     places = fuse(block.actions, labels)
+    for place in places:
+        for inner in inner_blocks(place):
+            plan(inner, labels, context)
+    write_in_place(block, places, buffers_of)
     contents = {place: content_of(place) for place in places}
     block.items = group(places, contents, labels)
-    for item in block.items:
-        for inner in inner_blocks(item):
-            plan(inner, labels, context)
     uses = {buffer: set() for buffer in block.buffers}  # what blocks around this one read is not for it to drop
     for item in block.items:
         for buffer in buffers_of(item) & uses.keys():
@@ -168,13 +170,18 @@ def regions_of(block):
 
 
 def buffers_of(item):
-    """All buffers that an item reads or writes, also those of the blocks inside it."""
+    """All buffers that a place or a region reads or writes, also those of the blocks inside it."""
     found = set()
     if isinstance(item, Region):
         found.update(item.read)
         found.update(item.written)
+    elif isinstance(item, Kernel):
+        found.update([root.target.buffer for root in item.roots])
+        found.update([value.array.buffer for root in item.roots for value, _ in root.reads if value.array is not None])
     action = getattr(item, "action", None)
-    if isinstance(action, HostCall):
+    if isinstance(action, Product):
+        found.update([each.buffer for each in (action.a, action.b, action.c)])
+    elif isinstance(action, HostCall):
         found.update([each.buffer for each in (*action.operands, *action.targets) if isinstance(each, Array)])
     elif isinstance(action, Loop):
         for made in action.carries:

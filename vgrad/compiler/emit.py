@@ -100,6 +100,8 @@ class Emitted(NamedTuple):
     label           of that axis
     partial         {buffer: (kind, size)}: reductions over the cut axis, to be combined over lanes
     filled          [(Array, kind)]: reductions that keep the cut axis and must start from the identity
+    flops           operations; of them single_flops are done once a row beside inner loops, so one at a time
+    loops_begun     how often an inner loop begins
     """
 
     text: str
@@ -113,6 +115,8 @@ class Emitted(NamedTuple):
     partial: dict
     filled: tuple
     flops: float
+    single_flops: float
+    loops_begun: int
     bytes: float
 
 
@@ -140,7 +144,7 @@ class Emitter:
         self.kept = {}  # root -> (phase in which it was computed, Array or None)
         self.partial = {}
         self.filled = []
-        self.operations = 0
+        self.operations = self.single_operations = 0
         self.cut = (
             None if kernel.serial else kernel.cut if kernel.cut is not None else self.outer[0] if self.outer else None
         )
@@ -279,7 +283,10 @@ class Emitter:
         """Add operations that are done as often as the lines are run."""
         inside = any([lines is each for each in self.phases.values()])
         axes = self.outer + self.inner if inside else self.outer
-        self.operations += operations * math.prod([self.kernel.sizes[axis] for axis in axes])
+        operations *= math.prod([self.kernel.sizes[axis] for axis in axes])
+        self.operations += operations
+        if self.inner and not inside:
+            self.single_operations += operations
 
     def load(self, array, index, lines, terms=(), reach=0):
         name = self.name("t")
@@ -659,11 +666,12 @@ class Emitter:
         kinds = ("i64", "i64", *[kind_of(dtype) for dtype in self.dtypes], *["i64"] * len(self.integers))
         extent = 1 if self.cut is None else self.kernel.sizes[self.cut]
         unit = lengths[cut] // extent if cut is not None and extent else 1
+        loops_begun = len(self.phases) * math.prod([self.kernel.sizes[axis] for axis in self.outer])
         return Emitted(
             text, kinds, tuple(self.references), tuple(self.integers), extent, unit,
             None if self.cut is None else self.kernel.labels[self.cut],
             tuple(self.row_accesses()), self.partial, tuple(self.filled),
-            self.operations, self.touched_bytes(),
+            self.operations, self.single_operations, loops_begun, self.touched_bytes(),
         )  # fmt: skip
 
     def loop(self, axis, cut, lengths):

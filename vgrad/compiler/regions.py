@@ -11,10 +11,12 @@ from vgrad.compiler.emit import Access, Emitted
 from vgrad.compiler.memory import most_at_once, place_buffers
 
 CACHE = 400_000  # bytes of scratch per tile: they share a level 2 cache with what is read and written once
+FEWER = 4  # where no product gains from more rows, a tile takes CACHE / FEWER
 LEAST_ROWS = 48  # of a product: fewer waste BLAS
 # Seconds, per thread. Only their ratios and the cost of a barrier matter.
 PER_OPERATION, PER_BYTE, PER_FLOP, PER_STEP = 2e-11, 4e-11, 9e-12, 1e-7
-WORTH_A_LANE = 6e-6
+PER_SINGLE, PER_LOOP = 3e-10, 5e-9  # an operation that is not one of a vector's, and the beginning of an inner loop
+WORTH_A_LANE = 4e-6
 
 
 class Part:
@@ -41,7 +43,8 @@ class Part:
             self.accesses = content.accesses
             self.partial = {buffer: kind for buffer, (kind, _) in content.partial.items()}
             self.alone = False
-            self.seconds = max(content.flops * PER_OPERATION, content.bytes * PER_BYTE) + PER_STEP
+            work = (content.flops - content.single_flops) * PER_OPERATION + content.single_flops * PER_SINGLE
+            self.seconds = max(work + content.loops_begun * PER_LOOP, content.bytes * PER_BYTE) + PER_STEP
         else:
             self.emitted, self.product = None, content
             self.unit = 1
@@ -176,9 +179,10 @@ class Region:
         rows = {buffer: row * buffer.dtype.itemsize for buffer, row in self.rows.items()}
         first, last = self.lifetimes()
         bytes_per_row = most_at_once(rows, first, last)
-        if bytes_per_row * chunk > 1.5 * CACHE:
-            least = self.least_rows()
-            tiles = -(-chunk // max(least, CACHE // bytes_per_row, 1))
+        least = self.least_rows()
+        cache = CACHE if least > 1 else CACHE // FEWER
+        if bytes_per_row * chunk > 1.5 * cache:
+            tiles = -(-chunk // max(least, cache // bytes_per_row, 1))
             self.tile = -(-chunk // tiles)
         if self.tile >= self.extent and self.lanes == 1 and not self.lane_kept():
             self.rows = {}

@@ -12,7 +12,8 @@ from vgrad.config import config
 SHORT = {"float": "f", "int": "i", "uint": "u", "complex": "c"}
 PYTHON_SCALARS = (float, int, bool, complex)
 FLOAT0 = np.dtype([("float0", np.void, 0)])  # the dtype of tangents of integers and booleans: nothing
-FLOAT64, INT64, BOOL = np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.bool_)
+FLOAT64, BOOL = np.dtype(np.float64), np.dtype(np.bool_)
+INT32, INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
 
 def short_dtype(dtype):

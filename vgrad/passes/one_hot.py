@@ -9,7 +9,7 @@ instead: those with the same place in the row of the first of them (`compacted`)
 
 import numpy as np
 
-from vgrad.core.types import INT64, ArrayType, type_of, zeros
+from vgrad.core.types import INT32, INT64, ArrayType, type_of, zeros
 from vgrad.passes.forms import Atom, Form, NoForm, Term, without_ones
 from vgrad.primitives.broadcasting import convert, permute, reshape
 from vgrad.primitives.comparison import eq, ge, logical_and, lt, select
@@ -155,7 +155,7 @@ def compacted(atom, places, others, factors, output, letters, contraction):
         return None
     axis = places.index(first)
     rows, row = atom.shape[axis], letters.new(atom.shape[axis])
-    slots = Atom("slots", atom, axis, atom.shape[:-1], INT64)
+    slots = Atom("slots", atom, axis, atom.shape[:-1], INT32)
     hot = Atom("one_hot", slots, rows, (*atom.shape[:-1], rows), atom.dtype)
     made = []
     for group, names, x in zip(groups, (places, others), (first, second)):

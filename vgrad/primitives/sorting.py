@@ -6,7 +6,7 @@ Relies on indexing. Equal elements keep their order, and so do their derivatives
 import numpy as np
 
 from vgrad.core.primitive import STRUCTURAL, Primitive, host, no_tangent, refuse
-from vgrad.core.types import INT64, ArrayType, type_of
+from vgrad.core.types import INT32, INT64, ArrayType, type_of
 from vgrad.errors import ShapeError
 from vgrad.primitives.broadcasting import broadcast, move_axis
 from vgrad.primitives.elementwise import sub
@@ -102,7 +102,7 @@ def descending_order(value, axis):
 
 
 def first_equal_type(operand, *, axis):
-    return ArrayType(sort_type(operand, axis=axis).shape, INT64)
+    return ArrayType(sort_type(operand, axis=axis).shape, INT32)
 
 
 def first_equal_evaluate(operand, *, axis):
@@ -112,7 +112,7 @@ def first_equal_evaluate(operand, *, axis):
     begins = np.ones(operand.shape, bool)
     begins[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
     start = np.maximum.accumulate(np.where(begins, np.arange(operand.shape[-1]), 0), axis=-1)
-    result = np.empty(operand.shape, np.int64)
+    result = np.empty(operand.shape, np.int32)
     np.put_along_axis(result, order, np.take_along_axis(order, start, axis=-1), axis=-1)
     return np.moveaxis(result, -1, axis)
 
@@ -122,7 +122,7 @@ def first_equal_batch(operands, mapped_axes, *, axis):
     return first_equal(operand, axis=axis + (axis >= mapped)), mapped
 
 
-# first_equal(x, axis): for every element the position (int64) of the first element along the axis that equals it.
+# first_equal(x, axis): for every element the position (int32) of the first element along the axis that equals it.
 first_equal = Primitive(
     "first_equal",
     output_type=first_equal_type,
