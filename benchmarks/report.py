@@ -25,7 +25,18 @@ COLOURS |= {"jax_two_pass": "#95a5a6", "jax_privacy": "#bdc3c7", "opacus": "#8e4
 STEP_SMALL = 0.2e-3  # vgrad's step below it is not judged against the best ways
 WAY_TARGETS, PLAIN_TARGETS = (0.8, 0.35), (1.4, 1.25)
 PLAIN_WORKLOADS = "softmax", "mlp", "wide_mlp", "transformer"
-MEMORY_KEY, MEMORY_TARGET = ("wide_mlp", "dp_step", 64), 1.3  # peak memory, to that of the plain step
+MEMORY_KEYS = ("wide_mlp", "dp_step", 64), ("embedding", "dp_step", 256)
+MEMORY_TARGET = 1.3  # peak memory, to that of the plain step
+
+# Targets of models as people train them: for the ratio of each, of some another, and for the geometric mean.
+MODELS = "logistic", "ffnn", "mnist_cnn", "cifar_cnn", "embedding", "lstm_64", "lstm_256"
+MODELS += "transformer", "transformer_tied"
+MODEL_TARGETS = {
+    "plain": (1.0, {"mnist_cnn": 0.6, "cifar_cnn": 0.9}),
+    "per_example": (0.8, {"mnist_cnn": 0.4, "cifar_cnn": 0.6}),
+    "dp_step": (0.6, {"mnist_cnn": 0.4, "cifar_cnn": 0.4}),
+}
+MODEL_MEAN, MODEL_TO_PLAIN = 0.35, (2.0, 1.5)
 
 
 def place(key):
@@ -206,16 +217,17 @@ def others(chosen, names, field, show):
 
 def best_way(measured, library):
     """(the fastest of the library's ways to a DP step, the ratio of vgrad to it), of one run that tried all of them."""
-    rows = measured.together("vgrad", *WAYS[library])
-    if not rows or "failure" in rows["vgrad"]:
-        return None
-    ours = rows["vgrad"]["medians"]
-    ratios = {
-        way: statistics.median(mine / theirs for mine, theirs in zip(ours, rows[way]["medians"]))
-        for way in WAYS[library]
-        if "failure" not in rows[way]
-    }
+    ratios = {way: to_way(measured, way, WAYS[library]) for way in WAYS[library]}
+    ratios = {way: value for way, value in ratios.items() if value is not None}
     return max(ratios.items(), key=lambda item: item[1]) if ratios else None
+
+
+def to_way(measured, way, beside=()):
+    """The ratio of vgrad's time to that of one way, of the latest run that measured it and those `beside` it."""
+    rows = measured.together("vgrad", way, *beside)
+    if not rows or "failure" in rows["vgrad"] or "failure" in rows[way]:
+        return None
+    return statistics.median(mine / theirs for mine, theirs in zip(rows["vgrad"]["medians"], rows[way]["medians"]))
 
 
 def to_plain(chosen, key, field="median"):
@@ -275,22 +287,39 @@ def step_ratios(chosen):
         )
     usual = [key for key in chosen if key[0] in PLAIN_WORKLOADS and key[1] == "dp_step"]
     yield "time / that of the plain step", {key: to_plain(chosen, key) for key in usual}, *PLAIN_TARGETS
-    large = [MEMORY_KEY] if MEMORY_KEY in chosen else []
-    peaks = {key: to_plain(chosen, key, "peak") for key in large}
+    peaks = {key: to_plain(chosen, key, "peak") for key in MEMORY_KEYS if key in chosen}
     yield "peak memory / that of the plain step", peaks, MEMORY_TARGET, MEMORY_TARGET
 
 
-def step_targets(chosen):
-    """What the DP step has to reach, and where it does not."""
+def model_ratios(chosen):
+    """The same for MODELS; the target for each may be a pair: of most, and {workload: of some}."""
+    models = {key: measured for key, measured in chosen.items() if key[0] in MODELS}
+    for mode, library in itertools.product(("plain", "per_example"), WAYS):
+        ratios = {key: to_way(measured, library) for key, measured in models.items() if key[1] == mode}
+        yield f"{mode} / {library}", ratios, MODEL_TARGETS[mode], None
+    private = {key: measured for key, measured in models.items() if key[1] == "dp_step"}
+    yield "dp_step / plain", {key: to_plain(chosen, key) for key in private}, *MODEL_TO_PLAIN
+    ways = {key: [best_way(measured, library) for library in WAYS] for key, measured in private.items()}
+    slowest = {key: max(each[1] for each in found) for key, found in ways.items() if None not in found}
+    yield "dp_step / the best way of all libraries", slowest, MODEL_TARGETS["dp_step"], MODEL_MEAN
+
+
+def targets_met(head, compared):
+    """What has to be reached, and where it is not. `compared`: what step_ratios and model_ratios yield."""
     rows = []
-    for title, found, each, mean in step_ratios(chosen):
+    for title, found, goal, mean in compared:
         ratios = {key: value for key, value in found.items() if value is not None}
-        if ratios:
-            missed = ", ".join(f"{key[0]} {key[2]} ({value:.2f})" for key, value in ratios.items() if value > each)
-            reached = f"{sum([value <= each for value in ratios.values()])} of {len(ratios)}"
-            middle, worst = statistics.geometric_mean(ratios.values()), max(ratios.values())
-            rows.append([title, str(each), reached, f"{worst:.2f}", missed, str(mean), bold_above(middle, mean)])
-    columns = ["vgrad's DP step", "target of each", "met", "worst", "missed, with the ratio"]
+        if not ratios:
+            continue
+        usual, others = goal if isinstance(goal, tuple) else (goal, {})
+        goals = {key: others.get(key[0], usual) for key in ratios}
+        missed = ", ".join(f"{key[0]} {key[2]} ({ratios[key]:.2f})" for key in ratios if ratios[key] > goals[key])
+        reached = f"{sum([ratios[key] <= goals[key] for key in ratios])} of {len(ratios)}"
+        middle, worst = statistics.geometric_mean(ratios.values()), max(ratios.values())
+        each = ", ".join([str(usual), *(f"{name} {value}" for name, value in others.items())])
+        last = [str(mean), bold_above(middle, mean)] if mean else ["", f"{middle:.2f}"]
+        rows.append([title, each, reached, f"{worst:.2f}", missed, *last])
+    columns = [head, "target of each", "met", "worst", "missed, with the ratio"]
     return table([*columns, "target of the geometric mean", "geometric mean"], 0, rows)
 
 
@@ -356,7 +385,11 @@ def markdown(chosen):
         "## Against the targets\n",
         *summary(chosen),
         "",
-        *step_targets(chosen),
+        *targets_met("vgrad's DP step", step_ratios(chosen)),
+        "",
+        "Time of vgrad / time of the other for the models that people train:",
+        f"{', '.join(MODELS)}.\n",
+        *targets_met("models", model_ratios(chosen)),
         *([STEPS, *step_times(chosen)] if steps(chosen) else []),
         "\n## Time of a call\n",
         *times(chosen, names),

@@ -65,7 +65,7 @@ def test_the_step_against_the_plain_one_and_the_geometric_mean_are_bold_where_mi
         row("2", "vgrad", 9.0),
     )
     assert report.to_plain(chosen, STEP) == pytest.approx(1.5)
-    [line] = report.step_targets(chosen)[2:]
+    [line] = report.targets_met("DP step", report.step_ratios(chosen))[2:]
     assert line == "| time / that of the plain step | 1.4 | 0 of 1 | 1.50 | mlp 64 (1.50) | 1.25 | **1.50** |"
 
 
