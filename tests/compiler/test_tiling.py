@@ -6,7 +6,7 @@ import pytest
 import vgrad.numpy
 from tests.compiler.workloads import planned
 from vgrad import grad, hessian, jit, lax, tree, value_and_grad, vmap
-from vgrad.compiler import gathering, lowering, products, regions
+from vgrad.compiler import gathering, indexing, products, regions
 from vgrad.config import config
 
 RNG = np.random.default_rng(0)
@@ -21,7 +21,7 @@ def small_tiles(monkeypatch):
     monkeypatch.setattr(regions, "CACHE", 64)
     monkeypatch.setattr(regions, "WORTH_A_LANE", 1e-12)
     monkeypatch.setattr(regions, "LEAST_ROWS", 1)
-    for module in (products, lowering):
+    for module in (products, indexing):
         monkeypatch.setattr(module, "adds_up", lambda size, target, threads: target.size == target.buffer.size)
     with config(num_threads=3):
         yield

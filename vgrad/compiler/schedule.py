@@ -1,6 +1,6 @@
 """Puts loop nests together: roots become kernels, kernels and products become regions.
 
-Relies on lowering. emit writes a kernel's source; assemble writes the regions' instructions.
+Relies on lowering and indexing. emit writes a kernel's source; assemble writes the regions' instructions.
 
 A kernel is one nest of loops over the axes of its roots. Outer axes belong to all of them; inner axes are walked in
 phases, one after the other, for each element of the outer axes: a row program (softmax, layer norm, their gradients)
@@ -10,7 +10,8 @@ same kernel; any other is finished when the kernel ends.
 
 import math
 
-from vgrad.compiler.lowering import POSITIONS, Root, safe_axes
+from vgrad.compiler.indexing import safe_axes
+from vgrad.compiler.lowering import POSITIONS, Root
 from vgrad.compiler.values import Reduced
 
 LONG = 4096  # elements of a row whose reduction is not put off
