@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.compiler.workloads import planned
-from vgrad import jit, tree
+from vgrad import jit, lax, tree
+from vgrad.config import config
 
 RNG = np.random.default_rng(5)
 W, A, B = RNG.normal(size=(24, 24)), RNG.normal(size=(70, 24)), RNG.normal(size=(70, 24))
@@ -93,3 +94,31 @@ def test_the_arguments_are_left_as_they_were():
     jit(two_steps)(W, A, B)
     for mine, other in zip((W, A, B), before):
         np.testing.assert_array_equal(mine, other)
+
+
+def summed(stack, old):
+    return np.sum(stack, axis=1)
+
+
+def updated(stack, old):
+    return old - 0.1 * np.sum(stack, axis=1)
+
+
+def multiplied(stack, old):
+    return stack[0].T @ stack[1]
+
+
+def moved(stack, old):
+    return old - 0.1 * (stack[0].T @ stack[1])
+
+
+@pytest.mark.parametrize("branches", [(summed, updated), (updated, summed), (multiplied, moved), (moved, multiplied)])
+def test_branches_write_one_output_in_their_own_ways(branches):
+    if summed in branches:
+        args = RNG.normal(size=(6, 40, 50)), RNG.normal(size=(6, 50))
+    else:
+        args = RNG.normal(size=(2, 20_000, 24)), RNG.normal(size=(24, 24))
+    with config(num_threads=2):
+        chosen = jit(lambda number, *args: lax.switch(number, branches, *args))
+        for number, branch in enumerate(branches):
+            np.testing.assert_allclose(chosen(number, *args), branch(*args), rtol=1e-9, atol=1e-9)

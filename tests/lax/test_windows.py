@@ -305,3 +305,8 @@ def test_errors_of_pooling():
         lax.reduce_window(NUMBERS, 0.0, lax.add, (0, 1))
     with pytest.raises(TypeError, match="2 operands but 1 initial values"):
         lax.reduce_window((NUMBERS, NUMBERS), 0.0, lambda a, b: a, (2, 2))
+
+
+def test_complex_numbers_have_no_maximum():
+    with pytest.raises(TypeError, match="reduce_window: complex128 has no largest"):
+        lax.reduce_window(np.ones(4, complex), -np.inf, lax.max, (2,))

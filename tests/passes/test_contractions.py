@@ -450,3 +450,17 @@ def test_updates_of_one_index_are_added_up_in_rows_of_their_own(model, dtype):
     assert largest(program) < len(words) * table.size
     expected = norms(table.astype("float64"), words)
     np.testing.assert_allclose(jit(norms)(table, words), expected, rtol=1e-12 if dtype == "float64" else 1e-5)
+
+
+def test_updates_of_two_examples_with_each_other():
+    """Rows of their own are counted for each example: those of two examples have nothing to do with each other."""
+    rng = np.random.default_rng(1)
+    table, factors = rng.standard_normal((3000, 16)), rng.standard_normal((48, 16))
+    words = rng.integers(0, 40, (3, 3, 48))
+
+    def products(table, words):
+        of_one = vmap(vmap(grad(lambda table, words: np.sum(factors * np.tanh(table[words]))), (None, 0)), (None, 0))
+        grads = of_one(table, words)
+        return np.einsum("abve,bave->ab", grads, grads)
+
+    np.testing.assert_allclose(jit(products)(table, words), products(table, words), rtol=1e-9)

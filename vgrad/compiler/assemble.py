@@ -95,7 +95,7 @@ def plan_program(jaxpr, threads):
     lowering = Lowering(context, labels)
     lowering.run(jaxpr, inputs, outputs)
     block = Block(lowering)
-    plan(block, labels, context)
+    plan(block, labels, context, outermost=True)
     settle(block, 0)
     return context, block, inputs, outputs
 
@@ -127,13 +127,14 @@ def given(kind, type_, context, labels):
 # ----------------------------------------------------------------------------------------------------------- planning
 
 
-def plan(block, labels, context):
+def plan(block, labels, context, outermost=False):
     """Decide the order, regions and memory of a block and of the blocks in it."""
     places = fuse(block.actions, labels)
     for place in places:
         for inner in inner_blocks(place):
             plan(inner, labels, context)
-    write_in_place(block, places, buffers_of)
+    if outermost:  # branches have their outputs in common
+        write_in_place(block, places, buffers_of)
     contents = {place: content_of(place) for place in places}
     block.items = group(places, contents, labels)
     uses = {buffer: set() for buffer in block.buffers}  # what blocks around this one read is not for it to drop

@@ -252,7 +252,7 @@ class Emitter:
             names[key] = self.compute(value, index, None, lines)
             return names[key]
         before = self.kept.get(root)
-        if before is not None and before[0] != phase:
+        if before is not None and before[0] < phase:
             if root in self.stored:
                 names[key] = self.load(root.target, index, lines)
                 return names[key]
@@ -260,7 +260,7 @@ class Emitter:
                 names[key] = self.load(self.keep(root, *before), index, lines)
                 return names[key]
         names[key] = self.compute(value, index, phase, lines)
-        if before is None:
+        if before is None or (before[0] > phase and before[1] is None):
             self.kept[root] = (phase, None, key)
         return names[key]
 
@@ -310,7 +310,7 @@ class Emitter:
             return self.gather(value, index, phase, lines)
         elif isinstance(value, Sliced):
             array = value.table.array
-            terms, reach = self.shifts(value.starts, array.shape, value.shape, array.strides, phase, lines)
+            terms, reach = self.shifts(value, value.starts, array.shape, value.shape, array.strides, phase, lines)
             return self.load(array, index, lines, terms, reach)
         elif isinstance(value, RandomBits):
             text = self.random_bits(value, index, phase, lines)
@@ -367,16 +367,19 @@ class Emitter:
         lines.append((f"{name} = select({inside}, {taken}, {number(lost, value.dtype)})",))
         return name
 
-    def shifts(self, starts, lengths, sizes, strides, phase, lines):
-        """(terms of an address that shift a slice of these sizes to its starts, clamped so that it fits; how far)."""
+    def shifts(self, owner, starts, lengths, sizes, strides, phase, lines):
+        """(terms of an address that shift a slice of these sizes to its starts, clamped so that it fits; how far).
+
+        owner: the slice that is read, or the root that writes one; several may have their starts in common.
+        """
         terms, reach = [], 0
         for axis, start in enumerate(starts):
             if start is None:
                 continue
             place = self.element(start, (), phase)
-            length = self.integer((id(start), axis, "length"), lengths[axis], "n")
-            last = self.integer((id(start), axis, "last"), lengths[axis] - sizes[axis], "n")
-            step = self.integer((id(start), axis, "step"), strides[axis])
+            length = self.integer((id(owner), axis, "length"), lengths[axis], "n")
+            last = self.integer((id(owner), axis, "last"), lengths[axis] - sizes[axis], "n")
+            step = self.integer((id(owner), axis, "step"), strides[axis])
             name = self.name("k")
             lines.append((f"{name} = int64({place})",))
             lines.append((f"{name} = select({name} < 0, {name} + {length}, {name})",))
@@ -463,7 +466,7 @@ class Emitter:
         lines, terms, reach = self.lines_of(phase, rank), (), 0
         if root.dynamic is not None:
             starts, lengths, sizes = root.dynamic
-            terms, reach = self.shifts(starts, lengths, sizes, root.target.strides, phase, lines)
+            terms, reach = self.shifts(root, starts, lengths, sizes, root.target.strides, phase, lines)
         self.store(root.target, index, text, lines, terms, reach)
 
     def emit_reduction(self, root, index, phase):

@@ -137,7 +137,10 @@ def reduce_window(
     if len(leaves) == 1:
         primitive = recognised(lambda *pair: [computation(*[tree.unflatten(structure, [x]) for x in pair])], leaves)
     if primitive is not None:
-        neutral = NEUTRAL[primitive](type_of(leaves[0]).dtype)
+        dtype = type_of(leaves[0]).dtype
+        if primitive in POSITIONS and dtype.kind == "c":
+            raise TypeError(f"reduce_window: {dtype} has no largest or least element, for it has no order.")
+        neutral = NEUTRAL[primitive](dtype)
         known = known_value(initial[0])
         if primitive in POSITIONS and known is not None and known == neutral:
             if 0 < math.prod(params["sizes"]) <= FEW:

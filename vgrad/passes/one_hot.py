@@ -140,14 +140,15 @@ def two_of_one_index(atom, places, v, factors):
 def compacted(atom, places, others, factors, output, letters, contraction):
     """The factors of a sum over pairs of updates with one place: updates added up in rows of their own, twice.
 
-    places, others  letters of the two indices; they have all but one in common. None if updates do not fall in two sets
+    places, others  letters of the two indices: the same, in the same order, but for one: rows are counted for each
+                    sequence of indices. None if updates do not fall in two sets
     contraction     a function of (letters, factors, output): the Atom of a product
     """
-    own = [x for x in places if x not in others], [x for x in others if x not in places]
-    if [len(each) for each in own] != [1, 1] or places.index(own[0][0]) != others.index(own[1][0]):
+    different = [pair for pair in zip(places, others) if pair[0] != pair[1]]
+    if len(different) != 1:
         return None
-    first, second = own[0][0], own[1][0]
-    if first in output or second in output or atom.shape[places.index(first)] < FEW:
+    ((first, second),) = different
+    if first in others or second in places or first in output or second in output or atom.shape[places.index(first)] < FEW:
         return None
     groups = [[factor for factor in factors if x in factor[1]] for x in (first, second)]
     both = groups[0] + groups[1]
