@@ -5,12 +5,29 @@ Relies on numpy. An array handed out is nobody else's until it and all its views
 
 import ctypes
 import functools
+import os
 import threading
+from pathlib import Path
 
 import numpy as np
 
 LARGE = 1 << 16  # bytes from which memory is kept: malloc would give such blocks back to the system
-KEPT = 1 << 29  # bytes that may lie unused
+LEAST_KEPT, SHARE_KEPT = 1 << 29, 16  # of memory that lies unused: so many bytes, or this part of what there is
+
+
+def most_kept():
+    """Bytes that may lie unused: of the machine's memory, or of what the process's control group may have."""
+    there = []
+    if hasattr(os, "sysconf"):
+        there.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    try:
+        there.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no such file, or "max"
+        pass
+    return max(LEAST_KEPT, min(there, default=0) // SHARE_KEPT)
+
+
+KEPT = most_kept()
 
 
 @functools.lru_cache(maxsize=256)
