@@ -397,6 +397,12 @@ def test_a_check_counts_nan_that_one_way_alone_has_as_infinitely_far():
     assert np.isinf(perexample.distance(np.array([np.nan]), np.array([1.0])))[0]
 
 
+def test_nan_in_one_leaf_does_not_hide_what_is_wrong_in_another():
+    leaves = {"a": np.array([np.nan]), "b": np.array([9.0])}, {"a": np.array([np.nan]), "b": np.array([1.0])}
+    found = perexample.farthest_leaf("sum", "contracted", *leaves)
+    assert (found.leaf, found.relative) == ("b", 8.0)
+
+
 def test_reports_are_values():
     report = perexample.check(*model("polynomial", "float64"))
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -419,7 +419,10 @@ def ratio(distances, scale):
 
 
 def farthest_norm(quantity, way, values, references, scale):
-    relative = {leaf: ratio(distance(values[leaf], reference), scale) for leaf, reference in references.items()}
+    relative = {
+        leaf: ratio(distance(values[leaf], reference), np.where(np.isfinite(scale), scale, reference))
+        for leaf, reference in references.items()
+    }
     leaf = max(relative, key=lambda leaf: np.max(relative[leaf]))
     example = int(np.argmax(relative[leaf]))
     numbers = relative[leaf][example], values[leaf][example], references[leaf][example]
@@ -427,7 +430,7 @@ def farthest_norm(quantity, way, values, references, scale):
 
 
 def farthest_leaf(quantity, way, values, references):
-    whole = np.sqrt(squared_norm(references))
+    whole = np.sqrt(squared_norm(tree.map(lambda leaf: np.where(np.isfinite(leaf), leaf, 0), references)))
     relative = {
         leaf: float(ratio(np.linalg.norm(distance(values[leaf], reference)), whole))
         for leaf, reference in references.items()

@@ -13,7 +13,7 @@ def same(function, *args, rtol=1e-10):
         np.testing.assert_allclose(got, wanted, rtol=rtol, atol=1e-12)
 
 
-# ---------------------------------------------------------------------------------------- slices that begin at one place
+# -------------------------------------------------------------------------------------- slices that begin at one place
 
 
 @pytest.mark.parametrize("start", [2, 9, 13, -1])
@@ -69,7 +69,7 @@ def test_minibatches_of_examples_and_labels_in_a_loop():
     np.testing.assert_allclose(got[1], losses, rtol=1e-12)
 
 
-# ------------------------------------------------------------------------------- values that several passes over a row need
+# ---------------------------------------------------------------------- values that several passes over a row need
 
 
 def used_last_first(x):

@@ -10,6 +10,13 @@ from vgrad import jit, optim
 SCHEDULES = {
     "constant": (optim.constant_schedule(0.3), {0: 0.3, 1000: 0.3}),
     "linear": (optim.linear_schedule(1.0, 0.2, 4), {0: 1.0, 1: 0.8, 3: 0.4, 4: 0.2, 9: 0.2}),
+    "linear, later": (optim.linear_schedule(1.0, 0.2, 4, 3), {0: 1.0, 3: 1.0, 4: 0.8, 7: 0.2, 9: 0.2}),
+    "cosine, squared": (optim.cosine_decay_schedule(2.0, 6, exponent=2), {0: 2.0, 2: 1.125, 3: 0.5, 6: 0.0}),
+    "exponential, later": (optim.exponential_decay(1.0, 10, 0.01, 5), {0: 1.0, 5: 1.0, 15: 0.01}),
+    "long before it begins": (
+        optim.join_schedules([optim.linear_schedule(0.0, 1.0, 2000), optim.exponential_decay(1.0, 1, 0.5)], [2000]),
+        {0: 0.0, 1000: 0.5, 2001: 0.5},
+    ),
     "cosine": (optim.cosine_decay_schedule(2.0, 6), {0: 2.0, 2: 1.5, 3: 1.0, 4: 0.5, 6: 0.0, 7: 0.0}),
     "cosine to a tenth": (optim.cosine_decay_schedule(2.0, 6, alpha=0.1), {0: 2.0, 3: 1.1, 6: 0.2, 100: 0.2}),
     "warm-up": (

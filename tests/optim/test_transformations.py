@@ -178,3 +178,23 @@ def test_lists_and_tuples_are_different_trees():
 def test_wrong_settings_and_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_an_infinite_bound_clips_nothing():
+    clip = optim.clip_by_global_norm(np.inf)
+    updates, _ = clip.update({"a": np.array([3.0, 4.0])}, clip.init({"a": np.zeros(2)}))
+    np.testing.assert_array_equal(updates["a"], [3, 4])
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optim.sgd(0.1, momentum=np.float64(0.9)),
+        optim.adam(0.1, b1=np.float64(0.9), b2=np.float64(0.99), eps=np.float64(1e-8)),
+    ],
+)
+def test_settings_of_numpy_widen_nothing(optimizer):
+    params = {"a": np.ones(3, np.float32)}
+    updates, state = optimizer.update(params, optimizer.init(params), params)
+    floats = [leaf for leaf in tree.leaves((updates, state)) if np.asarray(leaf).dtype.kind == "f"]
+    assert {np.asarray(leaf).dtype for leaf in floats} == {np.dtype(np.float32)}

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from vgrad import jvp, make_jaxpr
+from vgrad import jit, jvp, make_jaxpr
 from vgrad.passes.algebra import RULES, joined_axes
 from vgrad.passes.rewrite import with_rules
 
@@ -72,3 +72,12 @@ def test_every_rule_says_why_and_names_are_different():
 
 def test_joined_axes_counts_axes_of_the_first_operand():
     assert joined_axes(np.ones((2, 3, 4, 5)), (1,), (0, 2)) == (0, 1, 3)
+
+
+@pytest.mark.parametrize("x_dtype", ["int16", "float64", "int64", "uint8"])
+@pytest.mark.parametrize("y_dtype", ["uint8", "int8", "int16", "float32"])
+def test_negatives_wrap_around_in_their_own_dtype(x_dtype, y_dtype):
+    x, y = np.array([10, 20], x_dtype), np.array([3, 4], y_dtype)
+    y[1] = np.iinfo(y_dtype).min if y.dtype.kind in "iu" else -4
+    for function in (lambda x, y: x + (-y), lambda x, y: x - (-y)):
+        np.testing.assert_array_equal(jit(function)(x, y), function(x, y))

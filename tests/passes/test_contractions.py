@@ -464,3 +464,48 @@ def test_updates_of_two_examples_with_each_other():
         return np.einsum("abve,bave->ab", grads, grads)
 
     np.testing.assert_allclose(jit(products)(table, words), products(table, words), rtol=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------- what is not a factor
+
+LONG = np.broadcast_to(np.float64(3), (1, 200))
+
+
+def over_a_sum(a, x):
+    return np.sum(a[:, None] * LONG / np.sum(x[:, None] * LONG, axis=0), axis=1)
+
+
+def squares_over_a_sum(a, x):
+    total = np.sum(x[:, None] * LONG, axis=0)
+    return np.sum((a[:, None, None] * a[None, :, None] / total) ** 2, axis=(1, 2))
+
+
+@pytest.mark.parametrize("function", [over_a_sum, squares_over_a_sum])
+def test_division_by_a_sum_is_not_by_its_summands(function):
+    rng = np.random.default_rng(0)
+    a, x = rng.normal(size=50), 1 + np.abs(rng.normal(size=5))
+    np.testing.assert_allclose(jit(function)(a, x), function(a, x), rtol=1e-12)
+
+
+def test_a_quotient_is_as_precise_as_its_dtype():
+    rng = np.random.default_rng(0)
+    x, d, s = rng.normal(size=(64, 200)), rng.normal(size=(64, 300)), (1 + rng.uniform(size=64)).astype(np.float32)
+
+    def norms(x, d, s):
+        return np.sum((x[:, :, None] * d[:, None, :] / s[:, None, None]) ** 2, axis=(1, 2))
+
+    np.testing.assert_allclose(jit(norms)(x, d, s), norms(x, d, s), rtol=1e-12)
+
+
+def test_magnitudes_that_are_scattered():
+    rng = np.random.default_rng(0)
+    x, y, table = rng.normal(size=(6, 40)), rng.normal(size=(6, 50)), rng.normal(size=(300, 50))
+    words = rng.integers(0, 300, (6, 40))
+
+    def weighted_rows(x, y, table, words):
+        sizes = np.abs(x[:, :, None] * y[:, None, :])
+        rows = vmap(grad(lambda table, words, sizes: np.sum(table[words] * sizes)), (None, 0, 0))(table, words, sizes)
+        return np.einsum("bvo,vo->b", rows, table)
+
+    expected = weighted_rows(x, y, table, words)
+    np.testing.assert_allclose(jit(weighted_rows)(x, y, table, words), expected, rtol=1e-12)

@@ -22,32 +22,33 @@ def constant_schedule(value):
     return lambda step: value
 
 
-def linear_schedule(init_value, end_value, transition_steps):
-    """In equal steps from init_value at step 0 to end_value at step `transition_steps`."""
+def linear_schedule(init_value, end_value, transition_steps, transition_begin=0):
+    """From init_value, in `transition_steps` equal steps that begin at step `transition_begin`, to end_value."""
     check_steps("linear_schedule", "transition_steps", transition_steps)
 
     def schedule(step):
-        done = np.minimum(step, transition_steps) / transition_steps
+        done = np.minimum(since(transition_begin, step), transition_steps) / transition_steps
         return init_value + (end_value - init_value) * done
 
     return schedule
 
 
-def cosine_decay_schedule(init_value, decay_steps, alpha=0.0):
+def cosine_decay_schedule(init_value, decay_steps, alpha=0.0, exponent=1.0):
     """From init_value at step 0 to alpha * init_value at step `decay_steps`, along half a period of a cosine.
 
+    exponent    of the cosine, which goes from 1 to 0
     Source: Loshchilov and Hutter, SGDR: Stochastic gradient descent with warm restarts, 2017, arXiv:1608.03983.
     """
     check_steps("cosine_decay_schedule", "decay_steps", decay_steps)
 
     def schedule(step):
         done = np.minimum(step, decay_steps) / decay_steps
-        return init_value * (alpha + (1 - alpha) * (1 + np.cos(np.pi * done)) / 2)
+        return init_value * (alpha + (1 - alpha) * ((1 + np.cos(np.pi * done)) / 2) ** exponent)
 
     return schedule
 
 
-def warmup_cosine_decay_schedule(init_value, peak_value, warmup_steps, decay_steps, end_value=0.0):
+def warmup_cosine_decay_schedule(init_value, peak_value, warmup_steps, decay_steps, end_value=0.0, exponent=1.0):
     """Linear from init_value to peak_value at step `warmup_steps`, then a cosine to end_value at step `decay_steps`.
 
     Errors: ValueError unless 0 < warmup_steps < decay_steps, which counts the steps of the warm-up too, and where
@@ -62,12 +63,12 @@ def warmup_cosine_decay_schedule(init_value, peak_value, warmup_steps, decay_ste
     if peak_value == 0:
         raise ValueError("warmup_cosine_decay_schedule: peak_value must not be 0.")
     warmup = linear_schedule(init_value, peak_value, warmup_steps)
-    decay = cosine_decay_schedule(peak_value, decay_steps - warmup_steps, end_value / peak_value)
+    decay = cosine_decay_schedule(peak_value, decay_steps - warmup_steps, end_value / peak_value, exponent)
     return join_schedules([warmup, decay], [warmup_steps])
 
 
-def exponential_decay(init_value, transition_steps, decay_rate, staircase=False, end_value=None):
-    """init_value * decay_rate ** (step / transition_steps).
+def exponential_decay(init_value, transition_steps, decay_rate, transition_begin=0, staircase=False, end_value=None):
+    """init_value * decay_rate ** (steps / transition_steps), of the steps since `transition_begin`.
 
     staircase   the exponent is rounded down: the value changes at multiples of transition_steps only
     end_value   the value goes no further than this: a lower bound where decay_rate < 1, an upper one otherwise
@@ -79,8 +80,8 @@ def exponential_decay(init_value, transition_steps, decay_rate, staircase=False,
     bound = np.maximum if decay_rate < 1 else np.minimum
 
     def schedule(step):
-        exponent = step / transition_steps
-        value = init_value * decay_rate ** (np.floor(exponent) if staircase else exponent)
+        exponent = since(transition_begin, step) / transition_steps
+        value = init_value * np.power(decay_rate, np.floor(exponent) if staircase else exponent)
         return value if end_value is None else bound(value, end_value)
 
     return schedule
@@ -117,10 +118,15 @@ def join_schedules(schedules, boundaries):
     def joined(step):
         value = schedules[0](step)
         for schedule, boundary in zip(schedules[1:], boundaries):
-            value = np.where(step < boundary, value, schedule(step - boundary))
+            value = np.where(step < boundary, value, schedule(since(boundary, step)))
         return value
 
     return joined
+
+
+def since(begin, step):
+    """How many steps after `begin` a step is, none before it."""
+    return np.maximum(step, begin) - begin
 
 
 def check_steps(name, what, steps):

@@ -131,7 +131,7 @@ def scale_by_learning_rate(learning_rate):
 
 def trace(decay, nesterov=False):
     """The decaying sum of the gradients: t = g + decay * t. With nesterov, g + decay * t of that t."""
-    check_rate("trace", "decay", decay)
+    decay = rate_of("trace", "decay", decay)
 
     def init(params):
         check_floats(params)
@@ -152,8 +152,7 @@ def scale_by_adam(b1=0.9, b2=0.999, eps=1e-8):
 
     After t updates mu / (1 - b1^t) / (sqrt(nu / (1 - b2^t)) + eps), with mu = b1 mu + (1 - b1) g and nu alike of g^2.
     """
-    check_rate("scale_by_adam", "b1", b1)
-    check_rate("scale_by_adam", "b2", b2)
+    b1, b2, eps = rate_of("scale_by_adam", "b1", b1), rate_of("scale_by_adam", "b2", b2), plain(eps)
     if not eps >= 0:
         raise ValueError(f"scale_by_adam: eps must not be negative, got {eps}.")
 
@@ -206,9 +205,7 @@ def clip_by_global_norm(max_norm):
     """
     if not max_norm > 0:
         raise ValueError(f"clip_by_global_norm: max_norm must be positive, got {max_norm}.")
-    return stateless(
-        lambda gradients, params: scaled(gradients, max_norm / np.maximum(global_norm(gradients), max_norm))
-    )
+    return stateless(lambda gradients, params: scaled(gradients, 1 / np.maximum(global_norm(gradients) / max_norm, 1)))
 
 
 # ------------------------------------------------------------------------------------------------------- the optimisers
@@ -253,9 +250,15 @@ def scaled(gradients, factor):
     return tree.map(lambda leaf: leaf * in_dtype_of(leaf, factor), gradients)
 
 
-def check_rate(name, what, value):
+def rate_of(name, what, value):
     if not 0 <= value < 1:
         raise ValueError(f"{name}: {what} must be at least 0 and less than 1, got {value}.")
+    return plain(value)
+
+
+def plain(number):
+    """The number as one of Python, which gives way to the dtypes of params, if it is one of NumPy."""
+    return number.item() if isinstance(number, np.generic) else number
 
 
 def check_floats(params):

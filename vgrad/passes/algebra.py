@@ -41,11 +41,18 @@ OVER_ONE = Rewrite(
     why="means over one element",
     example={"x": (2, 3)},
 )
+
+
+def is_negated_exactly(x, y):
+    """Whether the negative of y is that of y in the dtype of both: integers wrap around in their own."""
+    return type_of(y).dtype.kind in "fc" or type_of(y).dtype == type_of(x).dtype
+
+
 PLUS_NEGATIVE = Rewrite(
     name="adding a negative is a subtraction",
     before=lambda x, y: add(x, neg(y)),
     after=lambda x, y: sub(x, y),
-    when=None,
+    when=is_negated_exactly,
     why="one pass over memory in place of two, where derivatives of differences accumulate",
     example={"x": (2, 3), "y": (3,)},
 )
@@ -53,7 +60,7 @@ MINUS_NEGATIVE = Rewrite(
     name="subtracting a negative is an addition",
     before=lambda x, y: sub(x, neg(y)),
     after=lambda x, y: add(x, y),
-    when=None,
+    when=is_negated_exactly,
     why="one pass over memory in place of two",
     example={"x": (2, 3), "y": (3,)},
 )

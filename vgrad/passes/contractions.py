@@ -230,6 +230,8 @@ class Contractions:
             if not is_zero(operand, self.definitions) or any([isinstance(index, Literal) for index in indices]):
                 raise NoForm
             form = self.form_of(updates)
+            if form.magnitude:
+                raise NoForm
             filled = any([self.shape_changed(index) in self.filled for index in indices])
             return one_hot.lift_scatter(self.letters, form, indices, self.constants, equation.params, output, filled)
         if rule is None or any([type_.dtype.kind != "f" for type_ in (output, *types)]):

@@ -291,8 +291,13 @@ def lift_div(letters, forms, params, output):
     if len(second.terms) != 1 or len(second.terms[0].factors) > 1:
         raise NoForm
     number, factors = second.terms[0]
-    if number == 0 or (factors and factors[0][0].name not in ("value", "reshape")):
+    letters_of_axes = {x for axis in second.axes for x in axis}
+    for atom, own in factors:
+        if atom.name not in ("value", "reshape") or not letters_of_axes.issuperset(own):  # a sum, not a factor
+            raise NoForm
+    if number == 0:
         raise NoForm
+    factors = converted(second, output.dtype).terms[0].factors  # a reciprocal is rounded: to the dtype of the quotient
     inverse = tuple([(Atom("reciprocal", atom, None, atom.shape, atom.dtype), own) for atom, own in factors])
     return elementwise_product(letters, first, Form(second.axes, (Term(1 / number, inverse),)))
 
