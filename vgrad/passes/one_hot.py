@@ -148,13 +148,9 @@ def compacted(atom, places, others, factors, output, letters, contraction):
     if len(different) != 1:
         return None
     ((first, second),) = different
-    if (
-        first in others
-        or second in places
-        or first in output
-        or second in output
-        or atom.shape[places.index(first)] < FEW
-    ):
+    if first in (*others, *output) or second in (*places, *output):
+        return None
+    if atom.shape[places.index(first)] < FEW:
         return None
     groups = [[factor for factor in factors if x in factor[1]] for x in (first, second)]
     both = groups[0] + groups[1]
