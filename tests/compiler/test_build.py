@@ -98,7 +98,7 @@ def test_what_a_text_may_use(expression, expected):
     np.testing.assert_allclose(out, expected(x, y), rtol=1e-14)
 
 
-@pytest.mark.parametrize("line", ["y[i] = x[i] * x[i]", "y[i] = exp_f32(x[i])", "s += x[i]"])
+@pytest.mark.parametrize("line", ["y[i] = x[i] * x[i]", "y[i] = exp_f32(x[i])", "s = accumulate_f32(s, x[i])"])
 def test_loops_become_vector_instructions(line):
     text = f"def kernel(n, x, y):\n    s = float32(0)\n    for i in range(n):\n        {line}\n    y[0] += s\n"
     optimised = build.optimised_ir(KernelSource(text, ("i64", "*f32", "*f32")))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vgrad import jit, lax, tree
+from vgrad import grad, jit, lax, tree
 
 RNG = np.random.default_rng(3)
 
@@ -94,3 +94,30 @@ def used_in_all(x):
 @pytest.mark.parametrize("shape", [(64, 300), (1, 30), (7, 1)])
 def test_a_value_is_computed_before_all_that_need_it(function, shape):
     same(function, 1 + RNG.uniform(size=shape))
+
+
+# ------------------------------------------------------------------------------------ values that are computed twice
+
+
+def position_of_largest(a, b):
+    return np.argmax(b * b - a * a, axis=1), np.max(b * b, axis=1)
+
+
+def how_often_the_largest(a, b):
+    z = b * b - a * a
+    return np.sum(z == np.max(z, axis=1, keepdims=True), axis=1), np.max(b * b, axis=1)
+
+
+@pytest.mark.parametrize("function", [position_of_largest, how_often_the_largest])
+@pytest.mark.parametrize("shape", [(200, 3), (200, 30), (200, 67)])
+def test_both_times_have_the_same_bits(function, shape):
+    """One product of a difference may be rounded with it, but LLVM might choose the other one the next time."""
+    same(function, *RNG.normal(size=(2, *shape)))
+
+
+def test_the_derivative_of_a_maximum_finds_it():
+    def loss(a, b):
+        half = b * 0.5
+        return np.sum(np.max(half - a * a, axis=1)) + np.sum(np.min(np.sin(half), axis=1))
+
+    same(grad(loss, (0, 1)), *RNG.normal(size=(2, 200, 30)))

@@ -509,3 +509,14 @@ def test_magnitudes_that_are_scattered():
 
     expected = weighted_rows(x, y, table, words)
     np.testing.assert_allclose(jit(weighted_rows)(x, y, table, words), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("narrow", ["float16", "float32"])
+def test_what_is_narrowed_and_widened_again_is_rounded(narrow):
+    x = np.random.default_rng(0).normal(size=(40, 30)) * 30
+
+    def rounded(x):
+        return (x @ x.T).astype(narrow).astype("float64")
+
+    np.testing.assert_array_equal(jit(rounded)(x), rounded(x).astype(narrow))
+    np.testing.assert_allclose(jit(rounded)(x), rounded(x), rtol=2 * np.finfo(narrow).eps)

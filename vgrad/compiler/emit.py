@@ -44,7 +44,8 @@ COMBINE = {
     "sum": "x0 + x1", "prod": "x0 * x1", "max": "maximum(x0, x1)", "min": "minimum(x0, x1)", "and": "x0 & x1",
     "or": "x0 | x1", "logaddexp": "logaddexp(x0, x1)",
 }  # fmt: skip
-COMBINE_FLOAT = COMBINE | {"max": "largest(x0, x1)", "min": "least(x0, x1)"}
+COMBINE_COMPLEX = COMBINE | {"sum": "accumulate(x0, x1)"}
+COMBINE_FLOAT = COMBINE_COMPLEX | {"max": "largest(x0, x1)", "min": "least(x0, x1)"}
 COMBINE_BOOL = {
     "sum": "x0 | x1",
     "prod": "x0 & x1",
@@ -58,7 +59,7 @@ INT64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
 
 def combine(kind, dtype, first, second):
     """The text that combines two elements of a reduction."""
-    text = {"b": COMBINE_BOOL, "f": COMBINE_FLOAT}.get(dtype.kind, COMBINE)[kind]
+    text = {"b": COMBINE_BOOL, "c": COMBINE_COMPLEX, "f": COMBINE_FLOAT}.get(dtype.kind, COMBINE)[kind]
     code, _ = template(text, (dtype, dtype), (dtype, dtype), dtype)
     return code.format(first, second)
 

@@ -66,7 +66,7 @@ OF_OTHERS = {
     "b": (),
     "i": OF_INTEGERS,
     "u": OF_INTEGERS,
-    "c": ("square", "multiply"),
+    "c": ("square", "multiply", "accumulate"),
 }  # functions, besides those of floats
 MIRRORED = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Eq: ast.Eq, ast.NotEq: ast.NotEq}
 ATOM = re.compile(r"\w+|\w+\([^()]*\)")

@@ -14,6 +14,8 @@ otherwise:
     maximum minimum               NumPy's: a NaN on either side is the result
     largest least                 of floats, the same for reductions: their loops vectorise, and of 0.0 and -0.0 either
                                   may be the result
+    accumulate                    of floats and complex numbers, for sums of many: a sum that may be taken in another
+                                  order, and in one rounding with a product that is added
     bits, float_of_bits           a float's bits as int32 / int64, and back
     bitcast_<from>_<to>           the same bytes read as another type of equal size
     add subtract                  integers; wraps
@@ -129,6 +131,17 @@ def complex_product(builder, z, w):
     return builder.insert_value(builder.insert_value(ir.Constant(z.type, ir.Undefined), real, 0), imag, 1)
 
 
+def accumulated(builder, total, x):
+    return builder.fadd(total, x, flags=("contract", "reassoc"))
+
+
+def accumulated_complex(builder, total, x):
+    for part in (0, 1):
+        own = accumulated(builder, builder.extract_value(total, part), builder.extract_value(x, part))
+        total = builder.insert_value(total, own, part)
+    return total
+
+
 def squared(product):
     """Emitter of the product of a value with itself."""
     return lambda builder, x: product(builder, x, x)
@@ -157,6 +170,7 @@ def table():
         define("copysign", suffix, 2, llvm_function("llvm.copysign"))
         define("maximum", suffix, 2, float_extremum(">"))
         define("minimum", suffix, 2, float_extremum("<"))
+        define("accumulate", suffix, 2, accumulated)
         define("largest", suffix, 2, reduced_extremum("llvm.maximum"))
         define("least", suffix, 2, reduced_extremum("llvm.minimum"))
         integer = SIGNED["i" + suffix[1:]]
@@ -181,6 +195,7 @@ def table():
     for suffix, type_ in COMPLEX.items():
         made[f"multiply_{suffix}"] = operation(type_, (type_, type_), complex_product)
         made[f"square_{suffix}"] = operation(type_, (type_,), squared(complex_product))
+        made[f"accumulate_{suffix}"] = operation(type_, (type_, type_), accumulated_complex)
     for group in SAME_SIZE:
         for source in group:
             for target in group:

@@ -237,6 +237,8 @@ class Contractions:
         if rule is None or any([type_.dtype.kind != "f" for type_ in (output, *types)]):
             raise NoForm
         forms = [self.form_of(operand) for operand in equation.operands]
+        if equation.primitive.name == "convert_element_type" and rounds(forms[0], types[0].dtype, output.dtype):
+            raise NoForm
         square = is_square(equation)
         if any([form.magnitude for form in forms]) and equation.primitive.name not in OF_MAGNITUDES and not square:
             raise NoForm
@@ -383,6 +385,13 @@ def precise(lifted):
     if form.squares and (lifted.settled or len(form.terms) > 1) and lifted.var.type.dtype == np.float32:
         dtypes.add(np.dtype(np.float64))
     return converted(form, functools.reduce(np.promote_types, dtypes)) if len(dtypes) > 1 else form
+
+
+def rounds(form, given, wanted):
+    """Whether a value of the dtype `given` is rounded, as its factors are not, and goes back to a wider type."""
+    factors = [atom for term in form.terms for atom, _ in term.factors]
+    wider = np.promote_types(given, wanted) != given
+    return wider and any([np.promote_types(atom.dtype, given) != given for atom in factors])
 
 
 def is_zero(operand, definitions):
