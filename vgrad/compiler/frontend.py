@@ -51,8 +51,8 @@ KINDS = SCALARS | {"*" + kind: types.CPointer(type_) for kind, type_ in SCALARS.
 NAMES = {str(type_): type_ for type_ in SCALARS.values()} | {"nan": float("nan"), "inf": float("inf")}
 LONG = 40  # instructions of a loop, before it is optimised
 # What LLVM may do: a product may join what `accumulate` adds it to. Nothing else: what is computed twice, in two passes
-# over a row or in two kernels, must have the same bits both times, or no element equals the maximum. Products keep their
-# order: (0 * 1e30) * 1e30 is 0, 0 * (1e30 * 1e30) is NaN. NaN, Inf and the sign of zero are values.
+# over a row or in two kernels, must have the same bits both times, or no element equals the maximum. Products keep
+# their order: (0 * 1e30) * 1e30 is 0, 0 * (1e30 * 1e30) is NaN. NaN, Inf and the sign of zero are values.
 FLAGS = {"fmul": ("contract",)}
 
 

@@ -85,7 +85,7 @@ def dot_product_attention(
     if is_causal:
         seen.append(key_positions <= query_positions)
     if local_window_size is not None:
-        left, right = (local_window_size,) * 2 if isinstance(local_window_size, int) else local_window_size
+        left, right = (local_window_size,) * 2 if np.ndim(local_window_size) == 0 else local_window_size
         seen.append((query_positions <= key_positions + left) & (query_positions >= key_positions - right))
     if query_seq_lengths is not None:
         query_lengths = lengths_of("query_seq_lengths", query_seq_lengths, examples)
