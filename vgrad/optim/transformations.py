@@ -4,8 +4,8 @@ Every function here returns a GradientTransformation, but for apply_updates and 
 params          any pytree of real floating-point arrays, or numbers
 gradients       a pytree like params
 updates         a pytree like params: what apply_updates adds to params
-Dtypes: states are of the dtypes of params, and so are updates where a state is kept; without one (plain sgd) updates
-        are of the dtypes of gradients. apply_updates gives params of the dtypes they had.
+Dtypes: states are of the dtypes of params, and so are updates where moments are kept; without them (plain sgd, with a
+        schedule too) updates are of the dtypes of gradients. apply_updates gives params of the dtypes they had.
 Errors: ValueError where trees differ, ShapeError where shapes differ, naming the first path; TypeError for leaves of
         init that are not floats; ValueError for settings out of range.
 """

@@ -23,7 +23,7 @@ class Atom(NamedTuple):
 
     name        "value": operand is a variable; "contract": operand holds two atoms or one, and param is the spec;
                 "reshape", "slice", "convert", "reciprocal", "scaled": of the atom `operand`, by `param`; for "one_hot",
-                "match", "take", "within", "inside", "scatter" see one_hot
+                "match", "take", "within", "inside", "slots", "scatter" see one_hot
     """
 
     name: str

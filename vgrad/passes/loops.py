@@ -1,6 +1,6 @@
 """Takes out of scans what need not be done step by step.
 
-Relies on core, pipeline and contraction. Four kinds of work leave a loop:
+Relies on core, pipeline, contractions and prune. Four kinds of work leave a loop:
 
     invariants      what depends on no step is done once, before
     products        of slices with what is the same in all steps (inputs with weights) are one large product, before
@@ -8,7 +8,7 @@ Relies on core, pipeline and contraction. Four kinds of work leave a loop:
                     stacked factors, after: a large product, and a form that contractions may keep
     outer products  that are stacked (the gradients of the layers that a scan goes over) are made of stacked factors
 
-The order of the additions changes, nothing else.
+The order of the additions changes, nothing else (but -0.0 to which nothing is added becomes 0.0).
 """
 
 from vgrad.core.jaxpr import Equation, Jaxpr, Literal, Var
