@@ -3,14 +3,10 @@
 import numpy as np
 import pytest
 
-from vgrad import grad, jit, lax, tree
+from tests.compiler.workloads import same
+from vgrad import grad, jit, lax
 
 RNG = np.random.default_rng(3)
-
-
-def same(function, *args, rtol=1e-10):
-    for got, wanted in zip(tree.leaves(jit(function)(*args)), tree.leaves(function(*args)), strict=True):
-        np.testing.assert_allclose(got, wanted, rtol=rtol, atol=1e-12)
 
 
 # -------------------------------------------------------------------------------------- slices that begin at one place

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import vgrad.numpy
-from tests.compiler.workloads import planned
-from vgrad import grad, hessian, jit, lax, tree, value_and_grad, vmap
+from tests.compiler.workloads import planned, same
+from vgrad import grad, hessian, jit, lax, value_and_grad, vmap
 from vgrad.compiler import gathering, indexing, products, regions
 from vgrad.config import config
 
@@ -25,13 +25,6 @@ def small_tiles(monkeypatch):
         monkeypatch.setattr(module, "adds_up", lambda size, target, threads: target.size == target.buffer.size)
     with config(num_threads=3):
         yield
-
-
-def same(function, *args):
-    got, wanted = tree.leaves(jit(function)(*args)), tree.leaves(function(*args))
-    assert len(got) == len(wanted)
-    for mine, other in zip(got, wanted):
-        np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-12)
 
 
 def sequence_loss(weights, inner, x):

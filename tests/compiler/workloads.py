@@ -1,8 +1,8 @@
-"""Functions whose compiled programs are golden-tested. The files quote their line numbers."""
+"""Functions whose compiled programs are golden-tested. The files quote their line numbers. What several tests use."""
 
 import numpy as np
 
-from vgrad import grad, lax, make_jaxpr, tree, vmap
+from vgrad import grad, jit, lax, make_jaxpr, tree, vmap
 from vgrad.compiler.assemble import plan_program
 from vgrad.compiler.programs import opened
 
@@ -78,3 +78,9 @@ PROGRAMS = {
     "recurrent_gradient": (grad(recurrent_loss, (0, 1)), (np.ones((8, 16)), np.ones((16, 16)), np.ones((20, 8)))),
     "scan": (running, (np.ones((20, 8)),)),
 }
+
+
+def same(function, *args):
+    """Assert that the compiled function gives what the function itself gives."""
+    for mine, other in zip(tree.leaves(jit(function)(*args)), tree.leaves(function(*args)), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-12)
